@@ -1,0 +1,157 @@
+# Everything from nothing: each target first makes what it needs, and does nothing twice.
+# Wants GNU make 3.81 or newer and a Python from 3.11 to 3.13.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: setup demo test lint types bench ui lock help
+
+# A name or path; by default the first of these that is new enough, and not too new.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if "$$python" -c '$(IN_RANGE)' 2>/dev/null; then echo "$$python"; exit; fi; done)
+IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+WANTED := airquery needs Python 3.11, 3.12 or 3.13
+NAME_IT := Install one, or name it: make PYTHON=/path/to/python3.11
+
+UI_PORT ?= 8080
+SERVE_PORT ?= 8077
+ARGS ?=
+
+VENV := .venv/bin
+INSTALLED := .venv/.installed
+MIGRATED := .airflow/.migrated
+UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
+
+# Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+##
+## setup   install everything into .venv, prepare Airflow in .airflow
+setup: $(INSTALLED) $(MIGRATED)
+
+## demo    run the example pipeline once, with embedded models: no key, no network
+demo: $(INSTALLED) $(MIGRATED)
+	@$(VENV)/airquery demo $(ARGS)
+
+## test    lint, types, then all tests with a summary of coverage
+test: lint types
+	@$(VENV)/coverage run -m pytest $(ARGS)
+	@$(VENV)/coverage report --skip-covered --skip-empty
+
+## lint    ruff: rules and format
+lint: $(INSTALLED)
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+
+## types   mypy --strict
+types: $(INSTALLED)
+	@$(VENV)/mypy
+
+## bench   measure; ARGS=... goes to tests/benchmarks/run.py
+bench: $(INSTALLED)
+	@$(VENV)/python tests/benchmarks/run.py $(ARGS)
+
+## ui      Airflow and embedded models on 127.0.0.1, UI_PORT=8080 SERVE_PORT=8077;
+##         a local demo: whoever reaches the port is admin, without a login
+ui: $(INSTALLED) $(MIGRATED)
+	@$(RUN_UI)
+
+## lock    resolve requirements.lock again; ARGS=--upgrade for newer versions
+lock: $(INSTALLED)
+	@$(VENV)/uv pip compile pyproject.toml --all-extras --group dev --group models -q \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --no-header $(ARGS) -o requirements.lock
+
+## help    this list
+help:
+	@sed -n 's/^## *$$//p; s/^## \(.*\)/  \1/p' Makefile
+
+# pip installs uv by hash, uv the rest. A .venv that was moved, or whose making was cut off, is made
+# again from nothing.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo '$(WANTED); none was found. $(NAME_IT)' >&2; exit 1; }
+	@'$(PYTHON)' -c '$(IN_RANGE)' 2>/dev/null || { \
+		echo "$(WANTED); '$(PYTHON)' is $$('$(PYTHON)' -V 2>&1). $(NAME_IT)" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make a virtual environment: install its venv module" \
+			"(on Debian and Ubuntu the package python3-venv)." >&2; exit 1; }
+	@{ test ! -e .venv/.installing && $(VENV)/python -c '$(IN_RANGE)' && $(VENV)/python -m pip -V; \
+		} >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
+	@touch .venv/.installing
+	@echo 'Installing what requirements.lock names into .venv'
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	@$(VENV)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+	@$(UV_INSTALL) --require-hashes --compile-bytecode -r requirements.lock
+	@$(UV_INSTALL) --no-build-isolation -e .
+	@mv .venv/.installing $@
+
+$(MIGRATED): $(INSTALLED)
+	@mkdir -p .airflow
+	@echo "Preparing Airflow's database in .airflow"
+	@$(VENV)/airflow db migrate > .airflow/migrate.log 2>&1 || { cat .airflow/migrate.log >&2; exit 1; }
+	@touch $@
+
+# Only what runs Airflow sees these: the tests make a home of their own.
+setup demo ui $(MIGRATED): export AIRFLOW_HOME = $(CURDIR)/.airflow
+setup demo ui $(MIGRATED): export AIRFLOW__CORE__DAGS_FOLDER = $(CURDIR)/dags
+setup demo ui $(MIGRATED): export AIRFLOW__CORE__LOAD_EXAMPLES = False
+setup demo ui $(MIGRATED): export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = sqlite:///$(CURDIR)/.airflow/airflow.db
+setup demo ui $(MIGRATED): export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED = False
+# `airflow standalone` starts its components as `airflow ...`.
+ui: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Only Airflow's log servers (8793, 8794) cannot be bound to one address; they want a token.
+ui: export AIRFLOW__API__HOST = 127.0.0.1
+ui: export AIRFLOW__API__PORT = $(UI_PORT)
+ui: export AIRFLOW__API__BASE_URL = http://127.0.0.1:$(UI_PORT)
+ui: export AIRFLOW__CORE__EXECUTION_API_SERVER_URL = http://127.0.0.1:$(UI_PORT)/execution/
+ui: export AIRFLOW__CORE__PARALLELISM = 4
+ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS = True
+ui: export AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL = 5
+ui: export AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL = 5
+# The default of 5 s fails tasks on a busy machine.
+ui: export AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT = 60
+
+# Set one of these in the environment, and it wins.
+AIRQUERY_HOME ?= $(CURDIR)/.airquery
+AIRQUERY_WAREHOUSE ?= $(AIRQUERY_HOME)/warehouse
+AIRQUERY_ENDPOINTS ?= $(CURDIR)/include/endpoints/local.yaml
+demo ui: export AIRQUERY_HOME := $(AIRQUERY_HOME)
+demo ui: export AIRQUERY_WAREHOUSE := $(AIRQUERY_WAREHOUSE)
+ui: export AIRQUERY_ENDPOINTS := $(AIRQUERY_ENDPOINTS)
+ui: export AIRQUERY_SERVE_URL = http://127.0.0.1:$(SERVE_PORT)
+
+# By http.client, because a proxy that the environment names does not know this machine.
+HEALTHY = import sys, http.client as http; \
+	server = http.HTTPConnection("127.0.0.1", $(SERVE_PORT), timeout=5); \
+	server.request("GET", "/health"); sys.exit(server.getresponse().status != 200)
+
+# Each part runs in a process group of its own (set -m). `airflow standalone` stops its components only
+# on SIGINT and not always all of them, so after 15 s the rest of the group is ended.
+define RUN_UI
+set -m; serve=; airflow=; \
+stop() { \
+	trap - EXIT; trap '' INT TERM; echo 'Stopping'; \
+	if [ -n "$$serve" ]; then kill -TERM -- -$$serve; fi; \
+	if [ -n "$$airflow" ]; then \
+		kill -INT $$airflow; \
+		for _ in {1..75}; do kill -0 -- -$$airflow || break; sleep 0.2; done; \
+		kill -KILL -- -$$airflow; \
+	fi; \
+	wait; \
+}; \
+listens() { (exec 3<>/dev/tcp/127.0.0.1/$$1); } 2>/dev/null; \
+for port in $(SERVE_PORT) $(UI_PORT); do \
+	if listens $$port; then \
+		echo "Port $$port is taken. Name others: make ui SERVE_PORT=8078 UI_PORT=8081" >&2; exit 1; \
+	fi; \
+done; \
+trap 'stop 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
+$(VENV)/airquery serve --host 127.0.0.1 --port $(SERVE_PORT) & serve=$$!; \
+until $(VENV)/python -c '$(HEALTHY)' 2>/dev/null; do \
+	if ! kill -0 $$serve 2>/dev/null; then echo 'airquery serve did not start.' >&2; exit 1; fi; \
+	sleep 0.2; \
+done; \
+echo 'Airflow: http://127.0.0.1:$(UI_PORT)  (Ctrl-C stops everything)'; \
+$(VENV)/airflow standalone & airflow=$$!; \
+wait $$airflow
+endef
