@@ -1,0 +1,54 @@
+"""What one request ends as: an `Answer` or a `Failure`, never an exception and never nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from airquery.errors import condition_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the endpoint counted them; `cached_tokens` are part of `prompt_tokens`."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One decoded reply.
+
+    `value` is text (chat, completions), a list of floats (embeddings) or any JSON value (custom).
+    """
+
+    value: object
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+    finish_reason: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One named failure. `str()` of it is the row's `errorMessage`.
+
+    `condition` is one of `airquery.errors.SQLSTATE`, `retryable` says whether asking again may
+    help, `retry_after_s` is how long the endpoint asked to wait, `raw` the reply it is about.
+    """
+
+    condition: str
+    message: str
+    http_status: int | None = None
+    retryable: bool = False
+    retry_after_s: float | None = None
+    attempts: int = 1
+    raw: str | None = None
+
+    def __str__(self) -> str:
+        return condition_text(self.condition, self.message)
+
+
+Outcome: TypeAlias = Answer | Failure

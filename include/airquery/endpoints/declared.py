@@ -1,0 +1,118 @@
+"""Find the declarations of endpoints: in a YAML file and in environment variables.
+
+A name that is declared twice in one place is refused, because nobody could say which of the two is
+asked. A message about a file says where in it, and never shows a line of it: it may hold a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import yaml
+
+from airquery.endpoints.declaration import Declaration, declare
+from airquery.endpoints.endpoint import Secret
+from airquery.endpoints.variables import refers
+from airquery.errors import InvalidSetting, suggestion
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+PREFIX = "AIRQUERY_ENDPOINT_"
+_EXAMPLE = "{task: chat, base_url: 'http://127.0.0.1:8080/v1', model: my-model}"
+
+
+class _Duplicate(yaml.YAMLError):
+    """A mapping holds one key twice."""
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, object]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise _Duplicate(f"line {line} declares {key.value!r} a second time. Keep one.")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def from_file(path: Path) -> dict[str, Declaration]:
+    """Read the endpoints that a YAML file declares. Raises `ConfigurationError`."""
+    where = f"The endpoint file {str(path)!r}"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}. Name a YAML file in AIRQUERY_ENDPOINTS."
+        raise InvalidSetting(f"{where} {problem}") from None
+    except UnicodeDecodeError:
+        raise InvalidSetting(f"{where} is not UTF-8 text. Save it as UTF-8.") from None
+    top = _parsed(text, where)
+    if not isinstance(top, Mapping) or "endpoints" not in top:
+        raise InvalidSetting(
+            f"{where} has no 'endpoints' at its top level. Write endpoints: {{my-llm: {_EXAMPLE}}}"
+        )
+    for key in top:
+        if key != "endpoints" and not str(key).startswith("x-"):
+            raise InvalidSetting(
+                f"{where} has {key!r:.60} at its top level, where only 'endpoints', and names that "
+                f"start with 'x-', may stand. {suggestion(str(key), ['endpoints'])}"
+            )
+    declared = {} if top["endpoints"] is None else top["endpoints"]
+    if not isinstance(declared, Mapping):
+        raise InvalidSetting(
+            f"{where}: 'endpoints' must map each name to its fields. Write my-llm: {_EXAMPLE}"
+        )
+    found = [declare(name, fields, source=str(path)) for name, fields in declared.items()]
+    return {declaration.name: declaration for declaration in found}
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Declaration]:
+    """Read the endpoints that `AIRQUERY_ENDPOINT_<NAME>` variables declare.
+
+    `MY_LLM` declares `my-llm`. A blank variable declares nothing. Raises `ConfigurationError`.
+    """
+    found: dict[str, Declaration] = {}
+    for variable in sorted(environ):
+        text = environ[variable]
+        if not variable.startswith(PREFIX) or not text.strip():
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("_", "-")
+        if name in found:
+            raise InvalidSetting(
+                f"{variable} and {found[name].source} both declare endpoint {name!r}. Unset one."
+            )
+        fields = _parsed(text, f"The environment variable {variable}")
+        found[name] = declare(name, _private(fields), source=variable)
+    return found
+
+
+def _private(fields: object) -> object:
+    """Take a key that stands in the environment as what it is: not clear text in a file."""
+    if isinstance(fields, Mapping):
+        key = fields.get("api_key")
+        if isinstance(key, str) and not refers(key):
+            return {**fields, "api_key": Secret(key)}
+    return fields
+
+
+def _parsed(text: str, where: str) -> object:
+    """Parse YAML, and so JSON. Raises `InvalidSetting`."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except _Duplicate as error:
+        problem = f": {error}"
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = f"{place}, is not YAML. Mend it there."
+    except (yaml.YAMLError, ValueError, RecursionError):
+        problem = " is not YAML. Mend it."
+    raise InvalidSetting(f"{where}{problem}")

@@ -1,0 +1,86 @@
+"""Whom we ask: one frozen record per endpoint, whatever it was declared in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+Task: TypeAlias = Literal["chat", "completions", "embeddings", "custom"]
+Provider: TypeAlias = Literal["openai", "custom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A string that never shows itself: not in `repr`, `str`, logs or tracebacks."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """Return the secret, for the one place that sends it."""
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard an endpoint may be pressed.
+
+    `concurrency` is the number of requests in flight; `deadline_s` bounds one request with all its
+    attempts, `max_attempts` counts those that were not answered with 429.
+    """
+
+    concurrency: int = 32
+    max_attempts: int = 6
+    deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a million tokens cost."""
+
+    input_per_million: float = 0.0
+    output_per_million: float = 0.0
+    currency: str = "USD"
+
+    def of(self, *, prompt_tokens: int, completion_tokens: int) -> float:
+        """Return the price of so many tokens, in `currency`."""
+        return (
+            prompt_tokens * self.input_per_million + completion_tokens * self.output_per_million
+        ) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One endpoint, ready to be asked.
+
+    `name` is what SQL calls it. `identity` says whose answers these are: answers are shared in the
+    journal between endpoints of equal `identity`, `model`, `revision`, `task` and `provider`,
+    whatever their name, key or limits. It is the base URL unless declared. A `custom` task has one
+    wire format, so its provider is always `custom`.
+    """
+
+    name: str
+    task: Task
+    base_url: str
+    provider: Provider = "openai"
+    model: str | None = None
+    revision: str | None = None
+    identity: str = ""
+    api_key: Secret | None = None
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    timeout_s: float = 120.0
+    limits: Limits = field(default_factory=Limits)
+    price: Price = field(default_factory=Price)
+
+    def __post_init__(self) -> None:
+        if not self.identity:
+            object.__setattr__(self, "identity", self.base_url.rstrip("/"))
+        if self.task == "custom":
+            object.__setattr__(self, "provider", "custom")

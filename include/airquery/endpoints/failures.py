@@ -1,0 +1,176 @@
+"""Read a reply that is not 2xx, in whatever shape the failure comes.
+
+Seven shapes are known: `error_code` and `message`, the older `error`, SCIM's `detail`, the OpenAI
+object, plain text, HTML, and nothing. Any other is quoted as it is. Reading never raises.
+
+Trying again may help after 408 (timeout), 409 (conflict, which gateways send for a lock), 425 (too
+early), 429 (too many) and every 5xx but 501 and 505, which say that the server cannot do it. A 429
+that says the quota is used up is not helped by waiting either.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from airquery.answer import Failure
+from airquery.endpoints.redaction import raw, readable, redact, sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airquery.endpoints.endpoint import Endpoint
+
+
+_RETRYABLE: Final = frozenset({408, 409, 425, 429})
+_PERMANENT: Final = frozenset({501, 505})
+_SERVER_FAULT: Final = 500
+_QUOTA: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_TEXT_FIELDS: Final = ("message", "detail", "error", "error_message", "msg", "title", "errors")
+_CODE_FIELDS: Final = ("error_code", "code", "type", "scimType")
+_REDIRECTED: Final = "The server is elsewhere: correct the endpoint's base_url."
+_MENDS: Final = {
+    301: _REDIRECTED,
+    302: _REDIRECTED,
+    307: _REDIRECTED,
+    308: _REDIRECTED,
+    401: "Check the endpoint's api_key.",
+    403: "Check what the endpoint's api_key may do.",
+    404: "Check the endpoint's base_url and model.",
+    501: "The server does not offer the endpoint's task.",
+}
+_HTML_START: Final = re.compile(
+    r"\s*<(?:!doctype|html|head|body|title|h1|pre|center)", re.IGNORECASE
+)
+_HTML_HIDDEN: Final = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>")
+_HTML_TAG: Final = re.compile(r"<[^<>]*>")
+_HTML_LENGTH: Final = 8_000
+_DEPTH: Final = 4
+
+
+def read_failure(
+    endpoint: Endpoint, *, status: int, headers: Mapping[str, str], body: bytes, now: float
+) -> Failure:
+    """Name what the endpoint answered instead of an answer.
+
+    `now` is the time of the reply in seconds since 1970, for a `Retry-After` that is a date.
+    """
+    text = readable(endpoint, body)
+    reply = _json(text)
+    said = redact(endpoint, _said(reply) or _plain(text))
+    quota = not _QUOTA.isdisjoint(_codes(reply))
+    told = f" and said: {sentence(said)}" if said else " and said nothing."
+    mend = f" {_MENDS[status]}" if status in _MENDS else ""
+    if quota:
+        mend = " The quota is used up: raise it, or take another endpoint."
+    return Failure(
+        condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
+        message=f"Endpoint {endpoint.name!r} answered with HTTP {status}{told}{mend}",
+        http_status=status,
+        retryable=_retryable(status) and not quota,
+        retry_after_s=_retry_after(headers, reply, now),
+        raw=raw(text),
+    )
+
+
+def error_text(reply: object) -> str:
+    """Return what a JSON reply says about its error, or nothing if it tells of none."""
+    if isinstance(reply, Mapping) and reply.get("error"):
+        return _said(reply)
+    return ""
+
+
+def _retryable(status: int) -> bool:
+    return status in _RETRYABLE or (status >= _SERVER_FAULT and status not in _PERMANENT)
+
+
+def _json(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _said(reply: object, depth: int = 0) -> str:
+    """Find the text of an error, and its code before it."""
+    if isinstance(reply, str):
+        return reply
+    if depth == _DEPTH:
+        return ""
+    if isinstance(reply, list):
+        return "; ".join(filter(None, (_said(part, depth + 1) for part in reply[:3])))
+    if not isinstance(reply, Mapping):
+        return ""
+    texts = (_said(reply.get(field), depth + 1) for field in _TEXT_FIELDS)
+    text = next(filter(None, texts), "")
+    code = next(_codes_of(reply), "")
+    return text if not code or code in text else f"{code}: {text}"
+
+
+def _codes(reply: object) -> set[str]:
+    """Return the codes that a JSON error carries, at its top or in its `error` object."""
+    if not isinstance(reply, Mapping):
+        return set()
+    return {*_codes_of(reply), *_codes_of(reply.get("error"))}
+
+
+def _codes_of(part: object) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        for field in _CODE_FIELDS:
+            code = part.get(field)
+            # A number only repeats the status.
+            if isinstance(code, str) and code and not code.isdigit():
+                yield code
+
+
+def _plain(text: str) -> str:
+    if not _HTML_START.match(text):
+        return text.strip()
+    visible = _HTML_TAG.sub(" ", _HTML_HIDDEN.sub(" ", text[:_HTML_LENGTH]))
+    return html.unescape(visible).strip()
+
+
+def _retry_after(headers: Mapping[str, str], reply: object, now: float) -> float | None:
+    """Return how long to wait: the milliseconds' header, the seconds' or date's, the body's."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    milliseconds = _seconds(lowered.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    header = lowered.get("retry-after")
+    for found in (_seconds(header), _until(header, now)):
+        if found is not None:
+            return found
+    if not isinstance(reply, Mapping):
+        return None
+    inner = reply.get("error")
+    nested = _seconds(inner.get("retry_after")) if isinstance(inner, Mapping) else None
+    return nested if nested is not None else _seconds(reply.get("retry_after"))
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(date: str | None, now: float) -> float | None:
+    if date is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    # HTTP dates are GMT, also those that do not say so.
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)

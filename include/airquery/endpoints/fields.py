@@ -1,0 +1,109 @@
+"""The fields an endpoint may be declared with, and what each may hold.
+
+The one place of `airquery.endpoints` that loads pydantic, so it is imported only when somebody
+declares an endpoint by fields. A field that is not listed here is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from airquery.endpoints.endpoint import Limits, Price, Provider, Secret, Task
+
+
+_LIMITS = Limits()
+_PRICE = Price()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be text that is not blank. Put quotes around a number.")
+    return value.strip()
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _optional_secret(value: object) -> str | Secret | None:
+    return value if isinstance(value, Secret) else _optional_text(value)
+
+
+def _header(value: object) -> str | Secret:
+    return value if isinstance(value, Secret) else _text(value)
+
+
+def _in_flight(value: object) -> object:
+    return _LIMITS.concurrency if value == "auto" else value
+
+
+def _provider(value: object) -> object:
+    if value not in (None, "openai", "custom"):
+        raise ValueError(
+            f"{value!r:.60} is not supported by this version. Known: custom, openai. What speaks "
+            "the OpenAI format, as most gateways and servers do, is `openai`."
+        )
+    return value
+
+
+def _currency(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
+        raise ValueError("must be three capital letters, such as USD.")
+    return value
+
+
+def _no_rate(value: object) -> None:
+    if value is not None:
+        raise ValueError("rate limits are not enforced by this version; use limits.concurrency.")
+
+
+Text: TypeAlias = Annotated[str, PlainValidator(_text)]
+OptionalText: TypeAlias = Annotated[str | None, PlainValidator(_optional_text)]
+OptionalSecret: TypeAlias = Annotated[str | Secret | None, PlainValidator(_optional_secret)]
+Header: TypeAlias = Annotated[str | Secret, PlainValidator(_header)]
+Rate: TypeAlias = Annotated[None, PlainValidator(_no_rate)]
+Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
+Duration: TypeAlias = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+Amount: TypeAlias = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class LimitsFields(_Fields):
+    """What may stand under `limits`."""
+
+    concurrency: Annotated[Count, BeforeValidator(_in_flight)] = _LIMITS.concurrency
+    max_attempts: Count = _LIMITS.max_attempts
+    deadline_s: Duration = _LIMITS.deadline_s
+    requests_per_minute: Rate = None
+    input_tokens_per_minute: Rate = None
+    output_tokens_per_minute: Rate = None
+
+
+class PriceFields(_Fields):
+    """What may stand under `price`."""
+
+    input_per_million: Amount = _PRICE.input_per_million
+    output_per_million: Amount = _PRICE.output_per_million
+    currency: Annotated[str, PlainValidator(_currency)] = _PRICE.currency
+
+
+class EndpointFields(_Fields):
+    """What may stand under an endpoint's name."""
+
+    task: Task
+    base_url: Text
+    provider: Annotated[Provider | None, BeforeValidator(_provider)] = None
+    model: OptionalText = None
+    revision: OptionalText = None
+    identity: OptionalText = None
+    api_key: OptionalSecret = None
+    headers: dict[str, Header] = Field(default_factory=dict)
+    timeout_s: Duration = 120.0
+    limits: LimitsFields = LimitsFields()
+    price: PriceFields = PriceFields()

@@ -1,0 +1,105 @@
+"""Which model parameters are refused before the first request.
+
+Refused are names that belong in the request itself, and values that no server accepts. Any other
+parameter goes over the wire as it is: the server knows it better. NULL means: not given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import orjson
+
+from airquery.errors import StatementError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airquery.endpoints.endpoint import Endpoint
+
+
+RESERVED: Final = frozenset(
+    {"messages", "prompt", "input", "model", "stream", "response_format", "n", "files"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bounds:
+    low: float
+    high: float = math.inf
+    whole: bool = False
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        if self.high == math.inf:
+            return f"{kind} of at least {self.low:g}"
+        return f"{kind} from {self.low:g} to {self.high:g}"
+
+
+_BOUNDS: Final[Mapping[str, _Bounds]] = {
+    "temperature": _Bounds(low=0, high=2),
+    "top_p": _Bounds(low=0, high=1),
+    "max_tokens": _Bounds(low=1, whole=True),
+    "max_completion_tokens": _Bounds(low=1, whole=True),
+    "dimensions": _Bounds(low=1, whole=True),
+}
+
+
+def check_parameters(endpoint: Endpoint, parameters: Mapping[str, object]) -> None:
+    """Refuse what can never be sent. Raises `StatementError`."""
+    for name, value in parameters.items():
+        if name.lower() in RESERVED:
+            refuse(
+                endpoint,
+                "FOUND_RESERVED_PARAMETER_NAME",
+                f"{name!r} belongs to the request. Take it out of modelParameters.",
+            )
+        if value is None:
+            continue
+        if name in _BOUNDS:
+            _check_number(endpoint, name, value)
+        elif name == "stop":
+            _check_stop(endpoint, value)
+        else:
+            _check_json(endpoint, name, value)
+
+
+def refuse(endpoint: Endpoint, subcondition: str, problem: str) -> NoReturn:
+    """Raise the `StatementError` for model parameters."""
+    raise StatementError(
+        f"AI_FUNCTION_INVALID_MODEL_PARAMETERS.{subcondition}",
+        f"Endpoint {endpoint.name!r}: {problem}",
+    )
+
+
+def _check_number(endpoint: Endpoint, name: str, value: object) -> None:
+    bounds = _BOUNDS[name]
+    problem = f"modelParameters {name!r} must be {bounds}, not {value!r:.60}."
+    if isinstance(value, bool) or not isinstance(value, int if bounds.whole else int | float):
+        refuse(endpoint, "INVALID_PARAMETER_DATA_TYPE", problem)
+    if not bounds.low <= value <= bounds.high:
+        refuse(endpoint, "INVALID_NUMERIC_PARAMETER", problem)
+
+
+def _check_stop(endpoint: Endpoint, value: object) -> None:
+    texts = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        refuse(
+            endpoint,
+            "INVALID_PARAMETER_DATA_TYPE",
+            f"modelParameters 'stop' must be text or a list of texts, not {value!r:.60}.",
+        )
+
+
+def _check_json(endpoint: Endpoint, name: str, value: object) -> None:
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        refuse(
+            endpoint,
+            "INVALID_PARAMETER_DATA_TYPE",
+            f"modelParameters {name!r} has a value that JSON cannot hold: {value!r:.60}.",
+        )

@@ -1,0 +1,114 @@
+"""Which endpoints there are, by the name that SQL calls them.
+
+A registry never changes: adding to one makes another. Names are looked up exactly. An endpoint
+whose `${NAME}` is not set is listed, and refused only when it is asked for, so that one missing key
+does not stop the others.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airquery.endpoints.endpoint import Endpoint
+from airquery.errors import InvalidEndpoint, UnknownEndpoint
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airquery.endpoints.declaration import Declaration
+    from airquery.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Unresolved:
+    """What keeps a declared endpoint from being used."""
+
+    problem: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The endpoints that are known, ready to be asked for."""
+
+    _entries: Mapping[str, Endpoint | _Unresolved] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        source: Settings | Path | str | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Registry:
+        """Read the file of endpoints, then `AIRQUERY_ENDPOINT_<NAME>`, which goes before it.
+
+        Args:
+            source: The path of a YAML file, or settings that name one. Without it, the file that
+                `AIRQUERY_ENDPOINTS` names in `environ`, if there is one.
+            environ: Where `${NAME}` and `AIRQUERY_ENDPOINT_<NAME>` are looked up, now and not later.
+        """
+        # The parsers are loaded here, so that Python users who need none do not wait for them.
+        from airquery.endpoints.declared import from_environment, from_file  # noqa: PLC0415
+
+        path: Path | str | None
+        if source is None:
+            path = environ.get("AIRQUERY_ENDPOINTS", "").strip()
+        else:
+            path = source if isinstance(source, str | Path) else source.endpoints
+        declared = from_file(Path(path).expanduser()) if path else {}
+        return cls(_resolved({**declared, **from_environment(environ)}, environ))
+
+    @classmethod
+    def from_mapping(
+        cls,
+        endpoints: Mapping[str, Endpoint | Mapping[str, object]],
+        environ: Mapping[str, str] = os.environ,
+    ) -> Registry:
+        """Make a registry of endpoints, or of the fields that a file would hold for each."""
+        # As in `read`.
+        from airquery.endpoints.declaration import declare  # noqa: PLC0415
+
+        entries: dict[str, Endpoint | _Unresolved] = {}
+        declared: dict[str, Declaration] = {}
+        for name, value in endpoints.items():
+            if isinstance(value, Endpoint):
+                entries[name] = replace(value, name=name)
+            else:
+                declared[name] = declare(name, value, source="Python")
+        return cls({**entries, **_resolved(declared, environ)})
+
+    def names(self) -> tuple[str, ...]:
+        """Return every declared name, sorted, also of those that cannot be used."""
+        return tuple(sorted(self._entries))
+
+    def get(self, name: str) -> Endpoint:
+        """Return the endpoint of exactly this name.
+
+        Raises `UnknownEndpoint`, or `InvalidEndpoint` when what it takes from the environment
+        is not there.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            raise UnknownEndpoint(name, self.names())
+        if isinstance(entry, _Unresolved):
+            raise InvalidEndpoint(name, entry.problem, source=entry.source)
+        return entry
+
+    def with_endpoints(self, *endpoints: Endpoint) -> Registry:
+        """Return a registry that also knows these, instead of others of the same name."""
+        return Registry({**self._entries, **{one.name: one for one in endpoints}})
+
+
+def _resolved(
+    declared: Mapping[str, Declaration], environ: Mapping[str, str]
+) -> dict[str, Endpoint | _Unresolved]:
+    entries: dict[str, Endpoint | _Unresolved] = {}
+    for name, declaration in declared.items():
+        try:
+            entries[name] = declaration.resolve(environ)
+        except ValueError as error:
+            entries[name] = _Unresolved(str(error), declaration.source)
+    return entries

@@ -1,0 +1,120 @@
+"""What all wire formats share: the frame of a request, and the careful reading of a reply.
+
+A reply is read field by field and nothing in it is trusted: a wrong type counts as absent, and what
+is no answer becomes a `Failure` that quotes it without secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import orjson
+
+from airquery.answer import Failure, Usage
+from airquery.endpoints.adapter import HttpRequest
+from airquery.endpoints.failures import error_text
+from airquery.endpoints.redaction import raw, readable, redact, sentence
+from airquery.errors import StatementError
+
+
+if TYPE_CHECKING:
+    from airquery.endpoints.endpoint import Endpoint
+    from airquery.request import Request
+
+
+Json: TypeAlias = Mapping[str, object]
+
+# More than this no number of tokens is, and a journal's columns hold 64 bits.
+_COUNT_END: Final = 2**53
+
+
+def post(endpoint: Endpoint, url: str, payload: Mapping[str, object]) -> HttpRequest:
+    """Frame a JSON body with the endpoint's headers. Its own go before those set here."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if endpoint.api_key is not None:
+        headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+    own = {name: value.reveal() for name, value in endpoint.headers.items()}
+    taken = {name.lower() for name in own}
+    rest = {name: value for name, value in headers.items() if name.lower() not in taken}
+    return HttpRequest(url=url, headers={**rest, **own}, body=orjson.dumps(payload))
+
+
+def url(endpoint: Endpoint, path: str) -> str:
+    """Return the URL of a path under the endpoint's base URL."""
+    return f"{endpoint.base_url.rstrip('/')}{path}"
+
+
+def payload(request: Request, own: Mapping[str, object]) -> dict[str, object]:
+    """Put the format's own fields over the parameters, and leave out what is NULL."""
+    fields = {**request.parameters, "model": request.endpoint.model, **own}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def unsupported(endpoint: Endpoint, problem: str) -> StatementError:
+    """Return the error for an input that has no form on the endpoint's wire."""
+    return StatementError(
+        "AI_FUNCTION_UNSUPPORTED_REQUEST",
+        f"Endpoint {endpoint.name!r} of task {endpoint.task!r} {problem}",
+    )
+
+
+def refuse_response_format(request: Request) -> None:
+    """Refuse a response format where only chat has one. Raises `StatementError`."""
+    if request.response_format is not None:
+        raise unsupported(
+            request.endpoint, "takes no responseFormat. Leave it out, or ask a chat endpoint."
+        )
+
+
+def json_object(body: bytes) -> Json | None:
+    """Return a body that is a JSON object, and None for any other."""
+    try:
+        reply = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def no_answer(endpoint: Endpoint, body: bytes, problem: str, *, retryable: bool = True) -> Failure:
+    """Name a 2xx reply that holds no answer, with the error it may tell of instead."""
+    told = error_text(json_object(body))
+    text = redact(endpoint, f"{problem}. It said: {told}" if told else problem)
+    return Failure(
+        condition="AI_FUNCTION_INVALID_HTTP_RESPONSE",
+        message=f"Endpoint {endpoint.name!r} sent {sentence(text)}",
+        retryable=retryable,
+        raw=raw(readable(endpoint, body)),
+    )
+
+
+def only(values: object) -> object:
+    """Return the only element of a list, and None when it is none or has more or fewer."""
+    return values[0] if isinstance(values, list) and len(values) == 1 else None
+
+
+def usage(reply: Json) -> Usage:
+    """Read the tokens; what is missing, null or no count is 0."""
+    counts = mapping(reply.get("usage"))
+    details = mapping(counts.get("prompt_tokens_details"))
+    return Usage(
+        prompt_tokens=_count(counts.get("prompt_tokens")),
+        completion_tokens=_count(counts.get("completion_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")),
+    )
+
+
+def mapping(value: object) -> Json:
+    """Return an object as it is, and anything else as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_or_none(value: object) -> str | None:
+    """Return text as it is, and anything else as None."""
+    return value if isinstance(value, str) else None
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 <= value < _COUNT_END else 0

@@ -1,0 +1,148 @@
+"""Every error airquery raises, in the order a statement can meet them.
+
+    AirqueryError
+    ├── ConfigurationError      before any request: mend the configuration
+    │   ├── UnknownEndpoint
+    │   ├── InvalidEndpoint
+    │   ├── InvalidSetting
+    │   ├── MissingPackage
+    │   └── Unreachable         an address could not be read; carries its Failure
+    ├── StatementError          before any request: mend the SQL; carries condition and SQLSTATE
+    ├── RowFailed               a row failed under failOnError => true; carries its Failure
+    ├── Cancelled               somebody stopped the statement; what was answered is kept
+    ├── JournalError            the journal cannot be used; names the file
+    ├── WarehouseError          a table cannot be read or written; names the table
+    └── QualityError            a suite cannot be read, or a table did not meet it
+
+`retryable` says whether the same call may succeed later without a change by anyone.
+Condition names and SQLSTATEs are those Databricks documents for its AI functions.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airquery.answer import Failure
+
+
+SQLSTATE = {
+    "AI_FUNCTION_COMPILATION_ERROR": "42883",
+    "AI_FUNCTION_HTTP_PARSE_CAST_ERROR": "2203G",
+    "AI_FUNCTION_HTTP_PARSE_COLUMNS_ERROR": "2203G",
+    "AI_FUNCTION_HTTP_REQUEST_ERROR": "08000",
+    "AI_FUNCTION_INVALID_HTTP_RESPONSE": "08000",
+    "AI_FUNCTION_INVALID_MODEL_PARAMETERS": "22023",
+    "AI_FUNCTION_INVALID_RESPONSE_FORMAT_TYPE": "0A000",
+    "AI_FUNCTION_JSON_PARSE_ERROR": "22000",
+    "AI_FUNCTION_UNSUPPORTED_REQUEST": "0A000",
+    "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT": "0A000",
+    "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE": "0A000",
+}
+
+
+def condition_text(condition: str, message: str) -> str:
+    """Show a condition as `[CONDITION.SUBCONDITION] message SQLSTATE: nnnnn`."""
+    state = SQLSTATE[condition.partition(".")[0]]
+    return f"[{condition}] {message} SQLSTATE: {state}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Name the close match of a misspelt word, or all known ones, as one sentence."""
+    choices = {choice.lower(): choice for choice in sorted(known)}
+    near = get_close_matches(name.lower(), choices, n=1)
+    if near:
+        return f"Did you mean {choices[near[0]]!r}?"
+    return f"Known: {', '.join(choices.values()) or 'none'}."
+
+
+class AirqueryError(Exception):
+    """Anything airquery raises on purpose."""
+
+    retryable: bool = False
+
+
+class ConfigurationError(AirqueryError):
+    """Something outside the statement is missing or wrong."""
+
+
+class UnknownEndpoint(ConfigurationError):
+    """A statement names an endpoint that nobody registered."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(
+            f"Endpoint {name!r} is not registered. {suggestion(name, known)} "
+            "Add it to the file that AIRQUERY_ENDPOINTS names, as an environment variable "
+            "AIRQUERY_ENDPOINT_<NAME>, or as an Airflow connection with that id."
+        )
+
+
+class InvalidEndpoint(ConfigurationError):
+    """An endpoint is declared, but not in a way that can be used."""
+
+    def __init__(self, name: str, problem: str, *, source: str) -> None:
+        self.name = name
+        super().__init__(f"Endpoint {name!r} ({source}): {problem}")
+
+
+class InvalidSetting(ConfigurationError):
+    """A setting, file or option has a value that cannot be used."""
+
+
+class MissingPackage(ConfigurationError):
+    """An optional part is used whose package is not installed."""
+
+    def __init__(self, package: str, *, needed_for: str, install: str) -> None:
+        super().__init__(f"{needed_for} needs the package {package!r}. Install it: {install}")
+
+
+class Unreachable(ConfigurationError):
+    """An address could not be read."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        self.retryable = failure.retryable
+        super().__init__(failure.message)
+
+
+class StatementError(AirqueryError):
+    """A statement cannot be run as it is written. Raised before its first request."""
+
+    def __init__(self, condition: str, message: str) -> None:
+        self.condition = condition
+        super().__init__(condition_text(condition, message))
+
+
+class RowFailed(AirqueryError):
+    """A request failed and the statement says failOnError => true."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        self.retryable = failure.retryable
+        super().__init__(
+            f"{failure} Use failOnError => false to keep the other rows, each failed one with its "
+            "message. What was answered is in the journal: running again does not pay for it."
+        )
+
+
+class Cancelled(AirqueryError):
+    """A statement was stopped from outside. What was answered stays in the journal."""
+
+    retryable = True
+
+
+class JournalError(AirqueryError):
+    """The journal cannot be opened, read or written."""
+
+
+class WarehouseError(AirqueryError):
+    """A table cannot be found, read or written."""
+
+
+class QualityError(AirqueryError):
+    """A suite cannot be read, or a table does not meet it."""

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from airquery.endpoints.endpoint import Endpoint, Secret
+from airquery.endpoints.failures import read_failure
+
+
+if TYPE_CHECKING:
+    from airquery.answer import Failure
+
+
+NOW = 1_795_262_400.0  # Saturday, 21 November 2026 12:00:00 GMT
+KEY = 'sk-"quoted"-0123456789'
+ENDPOINT = Endpoint(
+    name="llm",
+    task="chat",
+    base_url="http://h/v1",
+    model="m",
+    api_key=Secret(KEY),
+    headers={"X-Tenant": Secret("Token abcdefgh"), "X-Short": Secret("a")},
+)
+
+
+def read(
+    body: object = b"", *, status: int = 400, headers: dict[str, str] | None = None
+) -> Failure:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return read_failure(ENDPOINT, status=status, headers=headers or {}, body=content, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"error_code": "BAD_REQUEST", "message": "no such field", "details": [{"a": 1}]},
+            "said: BAD_REQUEST: no such field.",
+        ),
+        ({"error": "model not found"}, "said: model not found."),
+        (
+            {
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "detail": "User not found",
+                "status": "404",
+                "scimType": "invalidValue",
+            },
+            "said: invalidValue: User not found.",
+        ),
+        (b"PERMISSION_DENIED: not yours\n", "said: PERMISSION_DENIED: not yours."),
+        (
+            (
+                b"<!DOCTYPE html>\n<html><head><title>Bad&nbsp;Gateway</title>"
+                b"<style>p {color: red}</style></head><body><p>nginx &amp; co</p></body></html>"
+            ),
+            "said: Bad Gateway nginx & co.",
+        ),
+        (b"", "said nothing."),
+        (
+            {"error": {"message": "Too long!", "type": "invalid_request_error", "code": None}},
+            "said: invalid_request_error: Too long!",
+        ),
+        ({"object": "error", "message": "no", "code": 400}, "said: no."),
+        (
+            {"detail": [{"msg": "field required"}, {"msg": "too short"}]},
+            "field required; too short.",
+        ),
+        ({"errors": [{"message": "one"}]}, "said: one."),
+        ({"unknown": "shape"}, 'said: {"unknown":"shape"}.'),
+        (b"null", "said: null."),
+        (b"[1,2]", "said: [1,2]."),
+        (b'{"error": {"message": ', 'said: {"error": {"message":.'),
+        (b"\xff\xfe", "said: \ufffd\ufffd."),
+    ],
+)
+def test_every_shape_of_a_failure_is_read(body: object, said: str) -> None:
+    failure = read(body)
+
+    assert failure.message.startswith("Endpoint 'llm' answered with HTTP 400 and said")
+    assert failure.message.endswith(said)
+    assert failure.condition == "AI_FUNCTION_HTTP_REQUEST_ERROR"
+    assert failure.http_status == 400
+
+
+@pytest.mark.parametrize("body", [b'{"error":' * 900 + b"1" + b"}" * 900, b"[" * 900 + b"]" * 900])
+def test_a_failure_nested_without_end_is_quoted(body: bytes) -> None:
+    failure = read(body)
+
+    assert f"said: {body[:300].decode()}" in failure.message
+    assert failure.message.endswith("...")
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
+def test_what_may_pass_is_retryable(status: int) -> None:
+    assert read(status=status).retryable
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 405, 410, 413, 422, 501, 505])
+def test_what_stays_is_not_retryable(status: int) -> None:
+    assert not read(status=status).retryable
+
+
+def test_a_used_up_quota_is_not_a_rate_limit() -> None:
+    failure = read(
+        {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}, status=429
+    )
+
+    assert not failure.retryable
+    assert failure.message.endswith("The quota is used up: raise it, or take another endpoint.")
+
+
+@pytest.mark.parametrize(
+    ("status", "mend"),
+    [
+        (301, "The server is elsewhere: correct the endpoint's base_url."),
+        (401, "Check the endpoint's api_key."),
+        (403, "Check what the endpoint's api_key may do."),
+        (404, "Check the endpoint's base_url and model."),
+        (501, "The server does not offer the endpoint's task."),
+    ],
+)
+def test_the_message_says_how_to_mend_it(status: int, mend: str) -> None:
+    assert read(b"no", status=status).message.endswith(f"and said: no. {mend}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"Retry-After": "15"}, b"", 15.0),
+        ({"RETRY-AFTER": " 0.5 "}, b"", 0.5),
+        ({"Retry-After": "0"}, b"", 0.0),
+        ({"Retry-After": "Sat, 21 Nov 2026 12:00:30 GMT"}, b"", 30.0),
+        ({"Retry-After": "Sat, 21 Nov 2026 12:00:30 -0000"}, b"", 30.0),
+        ({"Retry-After": "Sat, 21 Nov 2026 11:59:00 GMT"}, b"", 0.0),
+        ({"retry-after-ms": "250", "retry-after": "15"}, b"", 0.25),
+        ({"Retry-After": "15"}, {"error": {"retry_after": 3}}, 15.0),
+        ({"Retry-After": "soon"}, {"error": {"retry_after": 3}}, 3.0),
+        ({}, {"retry_after": "7"}, 7.0),
+        ({}, {"error": {"retry_after": True}, "retry_after": None}, None),
+        ({"Retry-After": "-5"}, b"", None),
+        ({"Retry-After": "inf"}, b"", None),
+        ({"Retry-After": "nan"}, b"", None),
+        ({"Retry-After": ""}, [], None),
+        ({"Retry-After": "Sat, 99 Nov 2026 12:00:30 GMT"}, b"", None),
+        ({}, {"error": "busy", "retry_after": 1}, 1.0),
+    ],
+)
+def test_the_endpoint_says_how_long_to_wait(
+    headers: dict[str, str], body: object, seconds: float | None
+) -> None:
+    assert read(body, status=429, headers=headers).retry_after_s == seconds
+
+
+def test_a_long_failure_is_cut() -> None:
+    failure = read({"message": "many words " * 1_000})
+
+    assert len(failure.message) < 600
+    assert failure.message.endswith("...")
+    assert failure.raw is not None
+    assert len(failure.raw) == 2_000
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        f"wrong key {KEY}",
+        "wrong header Token abcdefgh",
+        "wrong token abcdefgh",
+        "x" * 480 + KEY,
+        "x" * 1_990 + KEY,
+    ],
+)
+@pytest.mark.parametrize("shape", ["json", "text", "html"])
+def test_an_echoed_secret_is_not_shown(echo: str, shape: str) -> None:
+    bodies = {
+        "json": orjson.dumps({"error": {"message": echo}}),
+        "text": echo.encode(),
+        "html": f"<html><p>{echo}</p></html>".encode(),
+    }
+
+    shown = repr(read(bodies[shape], status=401))
+
+    assert 'sk-"' not in shown
+    assert "quoted" not in shown
+    assert "abcdefgh" not in shown
+
+
+def test_a_header_value_too_short_for_a_secret_leaves_messages_readable() -> None:
+    assert read(b"a bad day").message.endswith("said: a bad day.")
+
+
+def test_no_rubbish_makes_reading_fail() -> None:
+    chance = random.Random(20261121)  # noqa: S311 - a reproducible test
+    pieces = [
+        b"{",
+        b"}",
+        b'"error"',
+        b":",
+        b"[",
+        b"]",
+        b"<html>",
+        b"<script",
+        b"\xff",
+        b"1e9",
+        b",",
+    ]
+    for _ in range(2_000):
+        body = b"".join(chance.choices(pieces, k=chance.randrange(40)))
+        header = bytes(chance.choices(range(32, 127), k=12)).decode()
+
+        failure = read(body, status=500, headers={"Retry-After": header})
+
+        assert failure.retryable
+        assert len(failure.message) < 600
