@@ -1,0 +1,103 @@
+"""DuckDB connections that know ai_query.
+
+All connections of a process that share a journal share one engine: its event loop, its connections
+and its bounds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from airquery.endpoints.registry import Registry
+from airquery.execute.interrupt import Interrupts
+from airquery.execute.run import Engine
+from airquery.journal.sqlite_store import SqliteJournal
+from airquery.settings import Settings
+from airquery.sqlfn.answering import Session
+from airquery.sqlfn.register import add_functions, add_macros, session_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+_engines: dict[tuple[int, Path], Engine] = {}
+_interrupts = Interrupts()
+_lock = threading.Lock()
+
+
+def connect(
+    database: str | Path = ":memory:",
+    *,
+    registry: Registry | None = None,
+    settings: Settings | None = None,
+    read_only: bool = False,
+    config: Mapping[str, str | int | float | bool | list[str]] | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB database with ai_query registered.
+
+    Args:
+        database: a file, or ":memory:".
+        registry: the endpoints; read from `settings` unless given.
+        settings: where endpoints and journal are; read from the environment unless given.
+        read_only: open the file for reading.
+        config: DuckDB's own settings, such as `memory_limit`.
+
+    Raises:
+        ConfigurationError: a setting or the file of endpoints cannot be used.
+        JournalError: the journal cannot be opened.
+    """
+    connection = duckdb.connect(str(database), read_only=read_only, config=dict(config or {}))
+    try:
+        register(connection, registry=registry, settings=settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def register(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    registry: Registry | None = None,
+    settings: Settings | None = None,
+) -> None:
+    """Make ai_query known on a connection or a cursor.
+
+    The endpoints and the journal belong to the database: on a further cursor of it nothing need be
+    said, and what is said replaces what was. Raises what `connect` raises.
+    """
+    if registry is not None or settings is not None or session_of(connection) is None:
+        known = settings or Settings.read()
+        _interrupts.listen()
+        session = Session(
+            registry=registry or Registry.read(known),
+            engine=engine_for(known.journal_path()),
+            interrupts=_interrupts,
+        )
+        add_functions(connection, session)
+    add_macros(connection)
+
+
+def engine_for(journal: Path) -> Engine:
+    """Return this process's engine over a journal file. A forked child makes its own."""
+    key = (os.getpid(), journal)
+    with _lock:
+        if key not in _engines:
+            _engines[key] = Engine(SqliteJournal(journal))
+        return _engines[key]
+
+
+@atexit.register
+def close_engines() -> None:
+    """Stop the engines of this process; what they were told to remember is on disk after it."""
+    with _lock:
+        engines = [_engines.pop(key) for key in list(_engines) if key[0] == os.getpid()]
+    for engine in engines:
+        engine.close()

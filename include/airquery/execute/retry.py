@@ -1,0 +1,42 @@
+"""Decide whether and when a failed attempt is made again.
+
+Pure: the elapsed time and the draw of the dice are arguments. A 429 is the endpoint asking for
+patience, not a fault of the request: it never uses up attempts, only time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from airquery.answer import Failure
+    from airquery.endpoints.endpoint import Limits
+
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+TOO_MANY_REQUESTS = 429
+
+
+def wait_before_next(
+    failure: Failure, *, attempt: int, faults: int, elapsed_s: float, dice: float, limits: Limits
+) -> float | None:
+    """Return the seconds to wait before the next attempt, or None to give up.
+
+    Args:
+        failure: what the last attempt ended as.
+        attempt: how many attempts were made, from 1.
+        faults: how many of them ended in something other than 429.
+        elapsed_s: time since the first attempt began.
+        dice: a draw from [0, 1), the jitter ("equal jitter": half fixed, half random).
+        limits: `max_attempts` bounds the faults, `deadline_s` the whole.
+    """
+    if not failure.retryable or faults >= limits.max_attempts:
+        return None
+    backoff_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 10))
+    wait_s = backoff_s * (0.5 + dice / 2)
+    if failure.retry_after_s is not None:
+        # Never earlier than asked; a little later, so that not all come back in one instant.
+        wait_s = failure.retry_after_s * (1 + dice / 10)
+    return wait_s if elapsed_s + wait_s < limits.deadline_s else None

@@ -1,0 +1,1 @@
+"""Remember every paid answer: durable before anyone may use it."""

@@ -1,0 +1,183 @@
+"""The journal in one SQLite file, for all processes of one machine.
+
+A record is acknowledged only after its transaction was synced to disk. One thread writes; what
+arrives while it waits or commits goes into one transaction. Readers never wait for the writer.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import zstandard
+
+import airquery_sql
+from airquery.errors import JournalError
+from airquery.journal.record import Record, compress, decompress
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+GROUP_COMMIT_S = 0.02
+BUSY_TIMEOUT_S = 30.0
+KEYS_PER_LOOKUP = 500
+
+_Item = tuple[Record, Future[None]]
+
+
+class SqliteJournal:
+    """A `Journal` in the file `path`, made on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readers = threading.local()
+        self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = self._connect()
+            _migrate(connection, path)
+        self._writer = threading.Thread(
+            target=self._write, args=(connection,), name="airquery-journal", daemon=True
+        )
+        self._writer.start()
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
+        """Return the records of those keys that are known. Raises `JournalError`."""
+        found: dict[bytes, Record] = {}
+        with self._explained():
+            reader = self._reader()
+            for start in range(0, len(keys), KEYS_PER_LOOKUP):
+                some = keys[start : start + KEYS_PER_LOOKUP]
+                marks = ",".join("?" * len(some))
+                rows = reader.execute(
+                    f"SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN ({marks})",  # noqa: S608  (only question marks)
+                    some,
+                )
+                for key, endpoint, model, created_at, latency_s, body in rows:
+                    found[key] = Record(
+                        key=key,
+                        endpoint=endpoint,
+                        model=model,
+                        created_at=created_at,
+                        latency_s=latency_s,
+                        body=decompress(body),
+                    )
+        return found
+
+    def append(self, record: Record) -> Future[None]:
+        """Keep a record; the future is done when it would survive a loss of power."""
+        done: Future[None] = Future()
+        # A record is written whether or not somebody still waits: it was paid for.
+        done.set_running_or_notify_cancel()
+        self._inbox.put((record, done))
+        return done
+
+    def close(self) -> None:
+        """Write what is waiting and stop the writer."""
+        self._inbox.put(None)
+        self._writer.join()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's own connection."""
+        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if reader is None:
+            reader = self._readers.connection = self._connect()
+        return reader
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the disk say into an error that names the file and the mend."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, zstandard.ZstdError) as problem:
+            raise JournalError(
+                f"The journal {self.path} cannot be used: {problem}. Move the file away (its "
+                "answers will be paid for again), or name another with AIRQUERY_JOURNAL."
+            ) from problem
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        with closing(connection):
+            for batch in _batches(self._inbox):
+                self._commit(connection, batch)
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[_Item]) -> None:
+        """Make a batch durable, then say so to everyone who waits for it."""
+        rows = [
+            (r.key, r.endpoint, r.model, r.created_at, r.latency_s, compress(r.body))
+            for r, _ in batch
+        ]
+        try:
+            with self._explained(), _transaction(connection):
+                connection.executemany(
+                    "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
+                )
+        except JournalError as problem:
+            log.exception("journal commit failed records=%d", len(rows))
+            for _, done in batch:
+                done.set_exception(problem)
+        else:
+            for _, done in batch:
+                done.set_result(None)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
+
+
+def _batches(inbox: queue.SimpleQueue[_Item | None]) -> Iterator[list[_Item]]:
+    """Yield what arrived within one commit interval, until the inbox is closed."""
+    while (first := inbox.get()) is not None:
+        batch = [first]
+        deadline = time.monotonic() + GROUP_COMMIT_S
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                item = inbox.get(timeout=left)
+            except queue.Empty:
+                break
+            if item is None:
+                yield batch
+                return
+            batch.append(item)
+        yield batch
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to this version; refuse a newer one, untouched."""
+    with _transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise JournalError(
+                f"The journal {path} was written by a newer airquery (schema {version}, this one "
+                f"knows {SCHEMA_VERSION}). Upgrade airquery, or name another file with "
+                "AIRQUERY_JOURNAL."
+            )
+        if version == 0:
+            connection.execute(airquery_sql.read("journal/0001_create.sql"))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

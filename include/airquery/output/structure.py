@@ -1,0 +1,104 @@
+"""Types as Databricks spells them (`STRUCT<a: INT, b: ARRAY<STRING>>`), as the rest needs them.
+
+A `Structure` is what DuckDB's from_json_strict reads: a type name, a list of one, or a mapping of
+field names. Only types that a JSON value can become are accepted.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeAlias
+
+from airquery.errors import StatementError
+
+
+Structure: TypeAlias = str | list["Structure"] | dict[str, "Structure"]
+
+JSON_TYPES: dict[str, dict[str, object]] = {
+    "VARCHAR": {"type": "string"},
+    "BOOLEAN": {"type": "boolean"},
+    "TINYINT": {"type": "integer"},
+    "SMALLINT": {"type": "integer"},
+    "INTEGER": {"type": "integer"},
+    "BIGINT": {"type": "integer"},
+    "HUGEINT": {"type": "integer"},
+    "FLOAT": {"type": "number"},
+    "DOUBLE": {"type": "number"},
+    "DATE": {"type": "string", "format": "date"},
+    "TIME": {"type": "string", "format": "time"},
+    "TIMESTAMP": {"type": "string", "format": "date-time"},
+    "TIMESTAMPTZ": {"type": "string", "format": "date-time"},
+    "JSON": {},
+}
+SPELLINGS = {"TEXT": "VARCHAR", "INT": "INTEGER", "REAL": "FLOAT", "VARIANT": "JSON"}
+EXAMPLE = "for example 'STRING', 'ARRAY<DOUBLE>' or 'STRUCT<name: STRING, total: DOUBLE>'"
+
+
+@lru_cache(maxsize=256)
+def parse_ddl(ddl: str, *, argument: str = "returnType") -> Structure:
+    """Read a DDL type string.
+
+    Raises:
+        StatementError: AI_FUNCTION_UNSUPPORTED_RETURN_TYPE, naming the text and what is accepted.
+    """
+    from sqlglot import exp  # noqa: PLC0415  (0.2 s that a plain import of airquery need not pay)
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415
+
+    try:
+        kind = exp.DataType.build(ddl, dialect="databricks")
+    except (SqlglotError, ValueError) as problem:
+        raise _unsupported(argument, ddl, "it is not a SQL type") from problem
+    return _structure(kind, argument=argument, ddl=ddl)
+
+
+def json_schema(structure: Structure) -> dict[str, object]:
+    """Describe a structure as a JSON Schema that strict structured output accepts."""
+    match structure:
+        case str():
+            name = structure.partition("(")[0]
+            return {"type": "number"} if name == "DECIMAL" else dict(JSON_TYPES[name])
+        case [item]:
+            return {"type": "array", "items": json_schema(item)}
+        case dict():
+            return {
+                "type": "object",
+                "properties": {name: json_schema(field) for name, field in structure.items()},
+                "required": list(structure),
+                "additionalProperties": False,
+            }
+    raise AssertionError(structure)
+
+
+def _structure(kind: object, *, argument: str, ddl: str) -> Structure:
+    from sqlglot import exp  # noqa: PLC0415
+
+    if not isinstance(kind, exp.DataType):
+        raise _unsupported(argument, ddl, "a field has no type")
+    if kind.is_type("struct"):
+        fields: dict[str, Structure] = {}
+        for field in kind.expressions:
+            if not isinstance(field, exp.ColumnDef) or field.name in fields:
+                raise _unsupported(argument, ddl, "every field of a STRUCT needs a name of its own")
+            fields[field.name] = _structure(field.args.get("kind"), argument=argument, ddl=ddl)
+        if not fields:
+            raise _unsupported(argument, ddl, "a STRUCT needs fields")
+        return fields
+    if kind.is_type("array", "list"):
+        if len(kind.expressions) != 1:
+            raise _unsupported(argument, ddl, "an ARRAY needs the type of its items")
+        return [_structure(kind.expressions[0], argument=argument, ddl=ddl)]
+    return _scalar(kind.sql("duckdb").upper(), argument=argument, ddl=ddl)
+
+
+def _scalar(name: str, *, argument: str, ddl: str) -> str:
+    name = SPELLINGS.get(name, name)
+    if name in JSON_TYPES or name == "DECIMAL" or name.startswith("DECIMAL("):
+        return name
+    raise _unsupported(argument, ddl, f"{name} is not a type an answer can have")
+
+
+def _unsupported(argument: str, ddl: str, problem: str) -> StatementError:
+    return StatementError(
+        "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE",
+        f"{argument} {ddl!r}: {problem}. Write a type, {EXAMPLE}.",
+    )

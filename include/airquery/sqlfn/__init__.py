@@ -1,0 +1,1 @@
+"""SQL in, SQL out: the functions DuckDB calls, and what can be read from a statement's text."""

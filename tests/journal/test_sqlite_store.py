@@ -1,0 +1,140 @@
+"""The journal in a file: durable, shared, refused when it is not ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airquery.errors import JournalError
+from airquery.journal.record import Record
+from airquery.journal.sqlite_store import SqliteJournal
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(number: int, body: bytes = b'{"a": 1}') -> Record:
+    return Record(
+        key=number.to_bytes(32, "big"),
+        endpoint="e",
+        model="m",
+        created_at=1.5,
+        latency_s=0.25,
+        body=body,
+    )
+
+
+def test_what_was_acknowledged_is_read_back_whole(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "deep" / "journal.db")
+    records = [record(n, body=bytes([n % 256]) * n) for n in range(1200)]
+    for done in [journal.append(r) for r in records]:
+        done.result(timeout=30)
+
+    found = journal.get_many([r.key for r in records] + [b"unknown"])
+    journal.close()
+
+    assert found == {r.key: r for r in records}
+
+
+def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    for body in (b"first", b"second"):
+        journal.append(record(1, body)).result(timeout=30)
+
+    found = journal.get_many([record(1).key])
+    journal.close()
+
+    assert found[record(1).key].body == b"first"
+
+
+def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    waiting = [journal.append(record(n)) for n in range(500)]
+    journal.close()
+
+    assert all(done.done() for done in waiting)
+    again = SqliteJournal(tmp_path / "journal.db")
+    assert len(again.get_many([record(n).key for n in range(500)])) == 500
+    again.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from airquery.journal.sqlite_store import SqliteJournal
+from tests.journal.test_sqlite_store import record
+journal = SqliteJournal(Path(sys.argv[1]))
+first = int(sys.argv[2])
+for done in [journal.append(record(n)) for n in range(first, first + 300)]:
+    done.result(timeout=60)
+journal.close()
+"""
+
+
+def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(n * 200)]) for n in range(4)
+    ]
+
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
+    journal = SqliteJournal(path)
+    assert len(journal.get_many([record(n).key for n in range(900)])) == 900
+    journal.close()
+
+
+def test_threads_read_while_it_writes(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    for done in [journal.append(record(n)) for n in range(100)]:
+        done.result(timeout=30)
+    counts: list[int] = []
+
+    def read() -> None:
+        counts.extend(len(journal.get_many([record(n).key for n in range(100)])) for _ in range(20))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    more = [journal.append(record(n)) for n in range(100, 400)]
+    for thread in threads:
+        thread.join()
+    for done in more:
+        done.result(timeout=30)
+    journal.close()
+
+    assert set(counts) == {100}
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    SqliteJournal(path).close()
+    with sqlite3.connect(path) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    before = path.read_bytes()
+
+    with pytest.raises(JournalError, match=r"written by a newer airquery \(schema 99"):
+        SqliteJournal(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["rubbish", "folder", "unwritable"])
+def test_a_file_that_cannot_be_a_journal_is_named_with_the_mend(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "journal.db"
+    if kind == "rubbish":
+        path.write_bytes(b"this is no database, but long enough to look like a file" * 50)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = tmp_path / "file" / "journal.db"
+        path.parent.write_text("a file where a folder should be")
+
+    with pytest.raises(JournalError, match="AIRQUERY_JOURNAL") as caught:
+        SqliteJournal(path)
+    assert str(path) in str(caught.value)
