@@ -1,0 +1,89 @@
+"""`python -m airquery.serve`: the server with as few imports as it can do with.
+
+What is wrong with the settings is one line on stderr and exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airquery.errors import AirqueryError
+from airquery.serve.options import (
+    ALL_MODELS,
+    API_KEY_VARIABLE,
+    CHAT_MODEL,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    ServeOptions,
+    default_cache_dir,
+    default_slots,
+    default_threads,
+)
+from airquery.serve.server import serve
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve as the arguments say; return the exit code."""
+    logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("airquery").setLevel(logging.INFO)
+    given = _parser().parse_args(arguments)
+    try:
+        serve(_options(given))
+    except AirqueryError as error:
+        sys.stderr.write(f"airquery serve: {error}\n")
+        return 1
+    return 0
+
+
+def _options(given: argparse.Namespace) -> ServeOptions:
+    models = ALL_MODELS if given.models is None else tuple(_names(given.models))
+    if given.model is not None and given.models is None:
+        models = (given.model.stem, *(name for name in ALL_MODELS if name != CHAT_MODEL))
+    return ServeOptions(
+        host=given.host,
+        port=given.port,
+        models=models,
+        model_path=given.model,
+        threads=default_threads() if given.threads is None else given.threads,
+        slots=default_slots() if given.slots is None else given.slots,
+        context_per_slot=given.context,
+        cache_dir=default_cache_dir() if given.cache_dir is None else given.cache_dir,
+        api_key=given.api_key or os.environ.get(API_KEY_VARIABLE) or None,
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airquery.serve",
+        description="Serve chat, embeddings and a lexicon over HTTP, from installed packages.",
+    )
+    add = parser.add_argument
+    add("--host", default=DEFAULT_HOST, help="address to listen on (default: this machine only)")
+    add(
+        "--port", type=int, default=DEFAULT_PORT, help="0 takes any free one (default: %(default)s)"
+    )
+    add("--models", help=f"names, with commas between (default: {','.join(ALL_MODELS)})")
+    add("--model", type=Path, help=f"GGUF file of a chat model, in place of {CHAT_MODEL}")
+    add("--threads", type=int, help="threads a model computes with")
+    add("--slots", type=int, help="requests a model works on at once")
+    add("--context", type=int, default=4096, help="tokens a chat request may have (%(default)s)")
+    add("--cache-dir", type=Path, help="where the converted embedding model is kept")
+    add("--api-key", help=f"ask every request for this key (better: set {API_KEY_VARIABLE})")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
