@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from airquery.errors import AirqueryError
     from airquery.execute.fetch import fetch, probe
     from airquery.execute.statement import Cancel, RunStats
-    from airquery.runner import Run, endpoint_names, run
+    from airquery.runner import Run, run
     from airquery.settings import Settings
+    from airquery.sqlfn.script import endpoint_names
     from airquery.warehouse import Publication, Warehouse
 
 __version__ = "0.1.0"
@@ -60,7 +61,7 @@ _HOMES = {
     "Usage": "answer",
     "Warehouse": "warehouse",
     "connect": "connection",
-    "endpoint_names": "runner",
+    "endpoint_names": "sqlfn.script",
     "fetch": "execute.fetch",
     "probe": "execute.fetch",
     "register": "connection",

@@ -12,20 +12,19 @@ import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
-from airquery.errors import AirqueryError, StatementError
+from airquery.errors import AirqueryError
 from airquery.execute.statement import Cancel, RunStats, Statement
 from airquery.plan.build import Plan, build, parse
 from airquery.sqlfn.answering import SLICE_S, Session
 from airquery.sqlfn.arguments import check_arguments
-from airquery.sqlfn.calls import call_sites
-from airquery.sqlfn.databricks import substitute, to_duckdb
 from airquery.sqlfn.register import session_of
+from airquery.sqlfn.script import Dialect, read_script
 
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Dialect: TypeAlias = Literal["duckdb", "databricks"]
 BATCH_ROWS = 8192
 
 
@@ -90,7 +88,7 @@ def run(
     session = session_of(connection)
     if session is None:
         raise AirqueryError("ai_query could not be registered on this connection.")
-    texts = _statements(sql, dialect, variables)
+    texts = read_script(sql, dialect=dialect, variables=variables)
     cancel = cancel or Cancel()
     number, statement = session.begin(cancel)
     job = _Job(connection, session, number, statement, clock or SystemClock())
@@ -98,13 +96,6 @@ def run(
         return _supervised(job, texts, on_progress)
     finally:
         session.end(number)
-
-
-def endpoint_names(sql: str) -> list[str]:
-    """Return the endpoints that the ai_query calls of DuckDB text name, sorted."""
-    trees = [parse(text) for text in _split(sql)]
-    sites = [site for tree in trees if tree is not None for site in call_sites(tree)]
-    return sorted({site.endpoint for site in sites if site.endpoint is not None})
 
 
 class _Job:
@@ -228,19 +219,6 @@ def _supervised(
         latencies_s=job.statement.latencies_s(),
         notes=tuple(job.notes),
     )
-
-
-def _statements(sql: str, dialect: Dialect, variables: Mapping[str, str] | None) -> list[str]:
-    if variables is not None or dialect == "databricks":
-        sql = substitute(sql, variables or {})
-    texts = to_duckdb(sql) if dialect == "databricks" else _split(sql)
-    if not texts:
-        raise StatementError("AI_FUNCTION_COMPILATION_ERROR", "There is no statement in the text.")
-    return texts
-
-
-def _split(sql: str) -> list[str]:
-    return [statement.query for statement in duckdb.extract_statements(sql)]
 
 
 def _begin(connection: duckdb.DuckDBPyConnection) -> bool:

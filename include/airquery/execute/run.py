@@ -12,17 +12,16 @@ import asyncio
 import logging
 import random
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airquery.answer import Answer, Failure, Outcome
+from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
-from airquery.endpoints.failures import read_failure
 from airquery.errors import AirqueryError, JournalError
-from airquery.execute.retry import TOO_MANY_REQUESTS, wait_before_next
+from airquery.execute.attempts import Attempts
+from airquery.execute.flight import Ending, Flight
 from airquery.execute.statement import Result, Statement
-from airquery.execute.transport import Reply, Transport
 from airquery.journal.record import Record
 
 
@@ -36,31 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
-OK = range(200, 300)
-
-
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A request on its way, and the statements that wait for it; the first one pays.
-
-    `on_wire` from the moment it is sent until it failed, or until its answer is durable.
-    """
-
-    request: Request
-    payer: Statement
-    waiting: list[Statement] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-    on_wire: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """The last attempt of a request: its outcome and the raw body to remember."""
-
-    outcome: Outcome
-    body: bytes = b""
-    latency_s: float = 0.0
-    attempts: int = 0
 
 
 class Engine:
@@ -71,11 +45,13 @@ class Engine:
     ) -> None:
         self._journal = journal
         self._clock = clock or SystemClock()
-        self._dice = dice or random.Random()  # noqa: S311  (jitter, not a secret)
+        self._attempts = Attempts(
+            clock=self._clock,
+            dice=dice or random.Random(),  # noqa: S311  (jitter, not a secret)
+        )
         self._lock = threading.Lock()
-        self._flights: dict[bytes, _Flight] = {}
+        self._flights: dict[bytes, Flight] = {}
         self._gates: dict[tuple[str, str | None], asyncio.Semaphore] = {}
-        self._transport: Transport | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="airquery-engine", daemon=True
@@ -91,20 +67,20 @@ class Engine:
         journal cannot be read.
         """
         new = {r.key: r for r in requests if statement.claim(r.key, strict=strict)}
-        mine: dict[bytes, _Flight] = {}
+        mine: dict[bytes, Flight] = {}
         with self._lock:
             for key, request in new.items():
                 if (flight := self._flights.get(key)) is not None:
                     flight.waiting.append(statement)
                 else:
-                    self._flights[key] = mine[key] = _Flight(request, statement, [statement])
+                    self._flights[key] = mine[key] = Flight(request, statement, [statement])
         # The flights stand before the journal is read: whoever asks the same from here on joins
         # them, and whatever ended before is in the journal. So no request is sent twice.
         try:
             remembered = self._journal.get_many(list(mine))
         except JournalError as problem:
             for flight in mine.values():
-                self._land(flight, _Reply(_unsendable(problem)))
+                self._land(flight, Ending(outcome=_unsendable(problem)))
             raise
         for key, record in remembered.items():
             self._replay(mine.pop(key), record)
@@ -114,12 +90,7 @@ class Engine:
     def release(self, statement: Statement) -> None:
         """Drop what only this statement still wants and what is not on the wire."""
         with self._lock:
-            orphans = []
-            for flight in self._flights.values():
-                if statement in flight.waiting:
-                    flight.waiting.remove(statement)
-                    if not flight.waiting:
-                        orphans.append(flight)
+            orphans = [flight for flight in self._flights.values() if flight.leave(statement)]
         if orphans:
             self._loop.call_soon_threadsafe(self._abandon, orphans)
 
@@ -134,16 +105,16 @@ class Engine:
         self._loop.close()
         self._journal.close()
 
-    def _launch(self, flights: Sequence[_Flight]) -> None:
+    def _launch(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
             flight.task = self._loop.create_task(self._fly(flight))
 
-    def _abandon(self, flights: Sequence[_Flight]) -> None:
+    def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
             if not flight.on_wire and self._forget_unwanted(flight) and flight.task is not None:
                 flight.task.cancel()
 
-    def _forget_unwanted(self, flight: _Flight) -> bool:
+    def _forget_unwanted(self, flight: Flight) -> bool:
         """Drop a flight that nobody waits for; from here on nobody can join it."""
         with self._lock:
             if flight.waiting:
@@ -156,42 +127,41 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._transport is not None:
-            await self._transport.close()
+        await self._attempts.close()
 
-    async def _fly(self, flight: _Flight) -> None:
+    async def _fly(self, flight: Flight) -> None:
         """Bring one request to its end: sent, remembered, settled."""
         request = flight.request
         try:
             async with self._gate(request):
-                reply = await self._attempts(flight)
-            if isinstance(reply.outcome, Answer):
-                await asyncio.wrap_future(self._journal.append(self._record(request, reply)))
+                ending = await self._attempts.until_ended(flight, given_up=self._forget_unwanted)
+            if isinstance(ending.outcome, Answer):
+                await asyncio.wrap_future(self._journal.append(self._record(request, ending)))
         except AirqueryError as problem:
             # The request has no form on the wire, or its answer could not be made durable.
-            reply = _Reply(_unsendable(problem))
+            ending = Ending(outcome=_unsendable(problem))
         except Exception as problem:
             # A defect of ours must end as a named failure: a lost flight would hang its row.
             log.exception("request ended in a defect endpoint=%s", request.endpoint.name)
-            reply = _Reply(_unsendable(problem))
-        self._land(flight, reply)
+            ending = Ending(outcome=_unsendable(problem))
+        self._land(flight, ending)
 
-    def _land(self, flight: _Flight, reply: _Reply) -> None:
+    def _land(self, flight: Flight, ending: Ending) -> None:
         """Settle a flight that was sent. Only the statement that caused it pays for it."""
         result = Result(
-            outcome=reply.outcome,
+            outcome=ending.outcome,
             source="endpoint",
-            latency_s=reply.latency_s,
-            attempts=reply.attempts,
+            latency_s=ending.latency_s,
+            attempts=ending.attempts,
         )
         self._settle(flight, result)
 
-    def _replay(self, flight: _Flight, record: Record) -> None:
+    def _replay(self, flight: Flight, record: Record) -> None:
         """Settle a flight by a remembered reply, read as if it came now."""
         outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
         self._settle(flight, Result(outcome=outcome, source="journal", latency_s=record.latency_s))
 
-    def _settle(self, flight: _Flight, result: Result) -> None:
+    def _settle(self, flight: Flight, result: Result) -> None:
         endpoint = flight.request.endpoint
         cost = 0.0
         if isinstance(result.outcome, Answer):
@@ -215,71 +185,14 @@ class Engine:
             self._gates[address] = asyncio.Semaphore(endpoint.limits.concurrency)
         return self._gates[address]
 
-    async def _attempts(self, flight: _Flight) -> _Reply:
-        """Send until there is an answer, a failure nobody can help, or no time left."""
-        request = flight.request
-        began = self._clock.monotonic()
-        attempt = faults = 0
-        while True:
-            attempt += 1
-            flight.on_wire = True
-            reply = await self._once(request)
-            if isinstance(reply.outcome, Answer):
-                return replace(reply, attempts=attempt)
-            flight.on_wire = False
-            faults += reply.outcome.http_status != TOO_MANY_REQUESTS
-            wait_s = wait_before_next(
-                reply.outcome,
-                attempt=attempt,
-                faults=faults,
-                elapsed_s=self._clock.monotonic() - began,
-                dice=self._dice.random(),
-                limits=request.endpoint.limits,
-            )
-            if wait_s is None:
-                return replace(
-                    reply, attempts=attempt, outcome=replace(reply.outcome, attempts=attempt)
-                )
-            log.debug(
-                "retry endpoint=%s attempt=%d wait_s=%.2f", request.endpoint.name, attempt, wait_s
-            )
-            if self._forget_unwanted(flight):
-                raise asyncio.CancelledError
-            await self._clock.sleep(wait_s)
-
-    async def _once(self, request: Request) -> _Reply:
-        """Make one attempt."""
-        if self._transport is None:
-            self._transport = Transport()
-        adapter = adapter_for(request.endpoint)
-        sent = self._clock.monotonic()
-        reply = await self._transport.post(
-            adapter.encode(request), timeout_s=request.endpoint.timeout_s
-        )
-        latency_s = self._clock.monotonic() - sent
-        match reply:
-            case Failure():
-                return _Reply(reply, latency_s=latency_s)
-            case Reply(status=status, body=body) if status in OK:
-                return _Reply(adapter.decode(request, body), body, latency_s)
-            case Reply(status=status, headers=headers, body=body):
-                failure = read_failure(
-                    request.endpoint,
-                    status=status,
-                    headers=headers,
-                    body=body,
-                    now=self._clock.time(),
-                )
-                return _Reply(failure, latency_s=latency_s)
-
-    def _record(self, request: Request, reply: _Reply) -> Record:
+    def _record(self, request: Request, ending: Ending) -> Record:
         return Record(
             key=request.key,
             endpoint=request.endpoint.name,
             model=request.endpoint.model,
             created_at=self._clock.time(),
-            latency_s=reply.latency_s,
-            body=reply.body,
+            latency_s=ending.latency_s,
+            body=ending.body,
         )
 
 

@@ -27,14 +27,16 @@ class Result:
 class RunStats:
     """Counters of one statement, at one moment.
 
-    `requests` are distinct ones: each was or will be sent (`sent`), or answered by the journal or
-    by another statement that is asking the same (`from_journal`). `failed` are those that ended as a
+    `requests` are distinct ones, `answered` those that have ended, one way or the other: sent
+    (`sent`), or answered by the journal or by another statement that is asking the same
+    (`from_journal`). `failed` are those that ended as a
     failure, or with an answer that does not fit its type; `retries` the attempts beyond the first.
     `price` is what `sent` cost by the endpoint's price list. `collected` says that no further
     request is expected.
     """
 
     requests: int = 0
+    answered: int = 0
     sent: int = 0
     from_journal: int = 0
     failed: int = 0
@@ -45,11 +47,6 @@ class RunStats:
     currency: str = "USD"
     seconds: float = 0.0
     collected: bool = False
-
-    @property
-    def answered(self) -> int:
-        """Requests that have ended, one way or the other."""
-        return self.sent + self.from_journal
 
 
 class Cancel:
@@ -181,11 +178,13 @@ class Statement:
 
 
 def _counted(stats: RunStats, result: Result, *, price: float, currency: str) -> RunStats:
-    if isinstance(result.outcome, Failure):
-        stats = replace(stats, failed=stats.failed + 1)
+    failed = isinstance(result.outcome, Failure)
+    stats = replace(stats, answered=stats.answered + 1, failed=stats.failed + failed)
     if result.source == "journal":
         return replace(stats, from_journal=stats.from_journal + 1)
-    stats = replace(stats, sent=stats.sent + 1, retries=stats.retries + max(0, result.attempts - 1))
+    if result.attempts == 0:
+        return stats
+    stats = replace(stats, sent=stats.sent + 1, retries=stats.retries + result.attempts - 1)
     if isinstance(result.outcome, Failure):
         return stats
     usage = result.outcome.usage
