@@ -20,6 +20,9 @@ ARGS ?=
 VENV := .venv/bin
 INSTALLED := .venv/.installed
 MIGRATED := .airflow/.migrated
+# The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
+DUCKDB_15 := build/duckdb-1.5
+ON_BOTH := tests/plan tests/sqlfn tests/output tests/test_run.py tests/warehouse
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.
@@ -34,9 +37,11 @@ demo: $(INSTALLED) $(MIGRATED)
 	@$(VENV)/airquery demo $(ARGS)
 
 ## test    lint, types, then all tests with a summary of coverage
-test: lint types
+test: lint types $(DUCKDB_15)
 	@$(VENV)/coverage run -m pytest $(ARGS)
 	@$(VENV)/coverage report --skip-covered --skip-empty
+	@echo 'The engine again, on DuckDB 1.5'
+	@PYTHONPATH=$(DUCKDB_15) $(VENV)/python -m pytest -q -p no:cacheprovider $(ON_BOTH)
 
 ## lint    ruff: rules and format
 lint: $(INSTALLED)
@@ -85,6 +90,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(UV_INSTALL) --no-build-isolation -e .
 	@mv .venv/.installing $@
 
+$(DUCKDB_15): tests/duckdb-1.5.lock $(INSTALLED)
+	@rm -rf $@
+	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
 $(MIGRATED): $(INSTALLED)
 	@mkdir -p .airflow
 	@echo "Preparing Airflow's database in .airflow"
@@ -126,17 +136,18 @@ HEALTHY = import sys, http.client as http; \
 	server.request("GET", "/health"); sys.exit(server.getresponse().status != 200)
 
 # Each part runs in a process group of its own (set -m). `airflow standalone` stops its components only
-# on SIGINT and not always all of them, so after 15 s the rest of the group is ended.
+# on SIGINT, and not always all of them, so after 15 s the rest of its group is ended. A second signal,
+# such as the one make passes on, is ignored before the first one's exit: it would cut the stop short.
 define RUN_UI
-set -m; serve=; airflow=; \
+set -m; \
 stop() { \
-	trap - EXIT; trap '' INT TERM; echo 'Stopping'; \
-	if [ -n "$$serve" ]; then kill -TERM -- -$$serve; fi; \
-	if [ -n "$$airflow" ]; then \
-		kill -INT $$airflow; \
-		for _ in {1..75}; do kill -0 -- -$$airflow || break; sleep 0.2; done; \
-		kill -KILL -- -$$airflow; \
-	fi; \
+	trap '' INT TERM; echo 'Stopping'; \
+	groups=$$(jobs -p); kill -INT $$groups; \
+	for _ in {1..75}; do \
+		left=; for group in $$groups; do if kill -0 -- -$$group; then left=1; fi; done; \
+		if [ -z "$$left" ]; then break; fi; sleep 0.2; \
+	done; \
+	for group in $$groups; do kill -KILL -- -$$group; done; \
 	wait; \
 }; \
 listens() { (exec 3<>/dev/tcp/127.0.0.1/$$1); } 2>/dev/null; \
@@ -145,13 +156,13 @@ for port in $(SERVE_PORT) $(UI_PORT); do \
 		echo "Port $$port is taken. Name others: make ui SERVE_PORT=8078 UI_PORT=8081" >&2; exit 1; \
 	fi; \
 done; \
-trap 'stop 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
+trap 'stop 2>/dev/null' EXIT; trap 'trap "" INT TERM; exit 0' INT TERM; \
 $(VENV)/airquery serve --host 127.0.0.1 --port $(SERVE_PORT) & serve=$$!; \
 until $(VENV)/python -c '$(HEALTHY)' 2>/dev/null; do \
 	if ! kill -0 $$serve 2>/dev/null; then echo 'airquery serve did not start.' >&2; exit 1; fi; \
 	sleep 0.2; \
 done; \
 echo 'Airflow: http://127.0.0.1:$(UI_PORT)  (Ctrl-C stops everything)'; \
-$(VENV)/airflow standalone & airflow=$$!; \
-wait $$airflow
+$(VENV)/airflow standalone & \
+wait $$!
 endef
