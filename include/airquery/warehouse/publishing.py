@@ -1,0 +1,201 @@
+"""Write one partition of one table: atomically, and once per run.
+
+A publication is one Delta commit, so a reader sees the old rows or the new ones. It carries the
+run's number as the application transaction of its partition; the check for that number and the
+commit use one snapshot, so of two writers of a run one commits, and a run older than the recorded
+one commits nothing. A commit that met another one is repeated on a new snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from airquery.errors import WarehouseError
+from airquery.warehouse.names import PARTITION_COLUMN, TableName
+from airquery.warehouse.reading import check_readable, predicate_of
+from airquery.warehouse.rows import is_spent, with_partition
+
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+# Each failed attempt means that another writer has committed, so a bound is only ever met by
+# hundreds of writers that all change the table's columns at once.
+_ATTEMPTS = 50
+# Commits to other partitions only need a new number, which costs one small file.
+_RENUMBERINGS = 100
+# The writer holds a row group in memory; the default of a million rows doubles its footprint.
+_WRITER = WriterProperties(compression="ZSTD", max_row_group_size=100_000)
+
+_COLOUR = re.compile(r"\x1b\[\d*m")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a call of `publish` did.
+
+    `version` is the table's version after it. `written` is False when this run, or a newer one,
+    had already published the partition; `rows` counts what this call wrote.
+    """
+
+    table: str
+    partition: str
+    version: int
+    rows: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overwrite:
+    """The rows that shall become one partition of the table at `uri`."""
+
+    name: TableName
+    uri: str
+    storage_options: dict[str, str] | None
+    partition: str
+    run_number: int
+
+    def publish(self, rows: duckdb.DuckDBPyRelation) -> Publication:
+        """Commit the rows, unless this run or a newer one already did."""
+        for attempt in range(_ATTEMPTS):
+            if attempt and is_spent(rows):
+                raise WarehouseError(
+                    f"Table {self.name}: another writer's commit came before that of the partition "
+                    f"{self.partition!r}, whose rows were a stream and cannot be read again. "
+                    "Publish a table or a query."
+                )
+            table = find(self.name, self.uri, self.storage_options)
+            if table is None:
+                done = self._create(rows)
+            elif self._is_published(table):
+                return self._result(table, written=False)
+            else:
+                done = self._replace(table, rows)
+            if done is not None:
+                return self._result(done, written=True)
+        raise WarehouseError(
+            f"Table {self.name}: {_ATTEMPTS} attempts to publish the partition {self.partition!r} "
+            "each met another writer's commit. Run it again when fewer writers are at work."
+        )
+
+    @property
+    def _application(self) -> str:
+        """Tell the partitions apart: writers of one application id refuse each other."""
+        return f"airquery/{self.partition}"
+
+    def _is_published(self, table: DeltaTable) -> bool:
+        recorded = table.transaction_version(self._application)
+        return recorded is not None and recorded >= self.run_number
+
+    def _create(self, rows: duckdb.DuckDBPyRelation) -> DeltaTable | None:
+        """Make the table and its first partition in one commit; None if another writer did."""
+        columns = with_partition(self.name, rows, self.partition, held=None)
+        try:
+            # Renumbered, a second creation would replace the first one's columns by its own.
+            write_deltalake(
+                self.uri,
+                columns,
+                mode="error",
+                partition_by=[PARTITION_COLUMN],
+                storage_options=self.storage_options,
+                writer_properties=_WRITER,
+                commit_properties=self._commit(renumberings=0),
+            )
+        except Exception as error:
+            if find(self.name, self.uri, self.storage_options) is not None:
+                return None
+            raise self._failed(error) from error
+        return DeltaTable(self.uri, version=0, storage_options=self.storage_options)
+
+    def _replace(self, table: DeltaTable, rows: duckdb.DuckDBPyRelation) -> DeltaTable | None:
+        """Overwrite the partition; None if another commit came between."""
+        check_readable(self.name, table)
+        if table.metadata().partition_columns != [PARTITION_COLUMN]:
+            raise WarehouseError(
+                f"Table {self.name} is not partitioned by {PARTITION_COLUMN} alone, so no run can "
+                "overwrite its part of it. Publish to another table."
+            )
+        try:
+            write_deltalake(
+                table,
+                with_partition(self.name, rows, self.partition, held=table.schema()),
+                mode="overwrite",
+                predicate=predicate_of(self.partition),
+                schema_mode="merge",
+                writer_properties=_WRITER,
+                commit_properties=self._commit(renumberings=_RENUMBERINGS),
+            )
+        except CommitFailedError as error:
+            logger.info("table=%s partition=%s retried: %s", self.name, self.partition, error)
+            return None
+        except WarehouseError:
+            raise
+        # delta-rs raises bare exceptions too, and a broken row is an error of DuckDB's.
+        except Exception as error:
+            raise self._failed(error) from error
+        return table
+
+    def _commit(self, *, renumberings: int) -> CommitProperties:
+        return CommitProperties(
+            app_transactions=[Transaction(self._application, self.run_number)],
+            max_commit_retries=renumberings,
+        )
+
+    def _result(self, table: DeltaTable, *, written: bool) -> Publication:
+        done = Publication(
+            table=str(self.name),
+            partition=self.partition,
+            version=table.version(),
+            rows=self._rows(table) if written else 0,
+            written=written,
+        )
+        logger.info("published %s run=%s", done, self.run_number)
+        return done
+
+    def _rows(self, table: DeltaTable) -> int:
+        """Count the partition's rows in the snapshot of the commit, from its files' statistics.
+
+        The table's history would not do: it begins with the newest commit, whoever made it.
+        """
+        files = table.get_add_actions(flatten=True)
+        partitions = files.column(f"partition.{PARTITION_COLUMN}").to_pylist()
+        counts = files.column("num_records").to_pylist()
+        pairs = zip(partitions, counts, strict=True)
+        return sum(count for partition, count in pairs if partition == self.partition)
+
+    def _failed(self, error: Exception) -> WarehouseError:
+        return WarehouseError(
+            f"Table {self.name}: the partition {self.partition!r} was not published, and is as it "
+            f"was before. {_plain(error)}"
+        )
+
+
+def find(name: TableName, uri: str, storage_options: dict[str, str] | None) -> DeltaTable | None:
+    """Open the newest snapshot of a table, or return None if there is no such table."""
+    try:
+        return DeltaTable(uri, storage_options=storage_options)
+    except TableNotFoundError:
+        return None
+    # An object store that cannot be reached is an OSError.
+    except (DeltaError, OSError) as error:
+        raise WarehouseError(f"Table {name} cannot be opened. {_plain(error)}") from error
+
+
+def _plain(error: Exception) -> str:
+    """Return the message without the stack and the colours that delta-rs adds to some."""
+    return _COLOUR.sub("", str(error).partition("\n   0: ")[0])

@@ -1,0 +1,127 @@
+"""The warehouse: named Delta tables under one folder or one prefix of an object store.
+
+`schema.table` is the Delta table `<root>/<schema>/<table>`, partitioned by the column
+`partition_key`. There is no catalog and there are no locks: writers of different partitions never
+wait for each other, and readers see the snapshot of the moment they attached.
+
+delta-rs starts threads on its first use, and a forked child cannot use it after that: a process
+that has opened a warehouse starts others with `spawn` or `exec`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+from deltalake import DeltaTable
+
+from airquery.errors import WarehouseError, suggestion
+from airquery.warehouse.names import TableName, check_partition, local_root, quoted
+from airquery.warehouse.publishing import Overwrite, Publication, find
+from airquery.warehouse.reading import files_of, select_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Warehouse:
+    """Named Delta tables under one root.
+
+    Args:
+        root: A folder, or the URL of a prefix in an object store (`s3://bucket/tables`).
+        storage_options: What delta-rs needs to reach an object store: keys, region, endpoint.
+    """
+
+    def __init__(
+        self, root: str | Path, *, storage_options: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = local_root(root)
+        self._root = str(root if self._folder is None else self._folder).rstrip("/")
+        self._storage_options = dict(storage_options) if storage_options else None
+
+    def __repr__(self) -> str:
+        return f"Warehouse({self._root!r})"
+
+    def tables(self) -> list[str]:
+        """List the tables as `schema.table`, sorted. An object store cannot be listed."""
+        if self._folder is None:
+            raise WarehouseError(
+                f"The tables under {self._root} cannot be listed, because it is an object store. "
+                "Name the tables."
+            )
+        names = []
+        for log in self._folder.glob("*/*/_delta_log"):
+            text = f"{log.parent.parent.name}.{log.parent.name}"
+            if _is_name(text) and DeltaTable.is_deltatable(str(log.parent)):
+                names.append(text)
+        return sorted(names)
+
+    def attach(
+        self, con: duckdb.DuckDBPyConnection, *tables: str, partition: str | None = None
+    ) -> None:
+        """Make each table a view `schema.table` of the connection: its rows as they are now.
+
+        All tables when none is named. With `partition`, each view has only that one's rows. For an
+        object store the connection needs DuckDB's `httpfs` extension and a secret.
+        """
+        for text in tables or self.tables():
+            name = TableName.parse(text)
+            if partition is not None:
+                check_partition(name, partition)
+            table = self._open(name)
+            try:
+                select = select_of(con, name, table, files_of(name, table, partition))
+                con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.schema)}")
+                con.execute(f"CREATE OR REPLACE VIEW {name.sql} AS {select}")
+            except duckdb.Error as error:
+                raise WarehouseError(f"Table {name} cannot be attached. {error}") from error
+
+    def publish(
+        self, table: str, rows: duckdb.DuckDBPyRelation, *, partition: str, run_number: int
+    ) -> Publication:
+        """Make `rows` the whole of one partition, in one commit; no rows empty it.
+
+        The table is created on first use, a new column is added to it. Nothing is written when
+        `run_number` is not above the one that last published the partition: a run and its retries
+        have one number, a later run has a larger one. The rows are read again when the commit met
+        another writer's, so they must be a table or a query, not a stream.
+        """
+        name = TableName.parse(table)
+        check_partition(name, partition)
+        return Overwrite(
+            name=name,
+            uri=self._uri(name),
+            storage_options=self._storage_options,
+            partition=partition,
+            run_number=run_number,
+        ).publish(rows)
+
+    def partition_files(self, table: str, partition: str) -> list[str]:
+        """List the Parquet files of one partition; none if it has no rows."""
+        name = TableName.parse(table)
+        check_partition(name, partition)
+        return files_of(name, self._open(name), partition)
+
+    def version(self, table: str) -> int:
+        """Return the number of the table's last commit."""
+        return self._open(TableName.parse(table)).version()
+
+    def _uri(self, name: TableName) -> str:
+        return f"{self._root}/{name.schema}/{name.table}"
+
+    def _open(self, name: TableName) -> DeltaTable:
+        table = find(name, self._uri(name), self._storage_options)
+        if table is None:
+            hint = suggestion(str(name), self.tables()) if self._folder else "Check its name."
+            raise WarehouseError(f"There is no table {name} under {self._root}. {hint}")
+        return table
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a folder is one that `TableName` can lead to."""
+    try:
+        return str(TableName.parse(text)) == text
+    except WarehouseError:
+        return False
