@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import zstandard
@@ -33,8 +33,10 @@ SCHEMA_VERSION = 1
 GROUP_COMMIT_S = 0.02
 BUSY_TIMEOUT_S = 30.0
 KEYS_PER_LOOKUP = 500
+LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
 _Item = tuple[Record, Future[None]]
+_Row = tuple[bytes, str, str | None, float, float, bytes]
 
 
 class SqliteJournal:
@@ -42,14 +44,16 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._readers = threading.local()
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        with self._explained():
+        self._reading = threading.Lock()
+        with self._explained(), ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = self._connect()
-            _migrate(connection, path)
+            writing = opened.enter_context(closing(self._connect()))
+            _migrate(writing, path)
+            self._reader = opened.enter_context(closing(self._connect()))
+            opened.pop_all()
         self._writer = threading.Thread(
-            target=self._write, args=(connection,), name="airquery-journal", daemon=True
+            target=self._write, args=(writing,), name="airquery-journal", daemon=True
         )
         self._writer.start()
 
@@ -57,15 +61,9 @@ class SqliteJournal:
         """Return the records of those keys that are known. Raises `JournalError`."""
         found: dict[bytes, Record] = {}
         with self._explained():
-            reader = self._reader()
             for start in range(0, len(keys), KEYS_PER_LOOKUP):
-                some = keys[start : start + KEYS_PER_LOOKUP]
-                marks = ",".join("?" * len(some))
-                rows = reader.execute(
-                    f"SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN ({marks})",  # noqa: S608  (only question marks)
-                    some,
-                )
-                for key, endpoint, model, created_at, latency_s, body in rows:
+                for row in self._rows(keys[start : start + KEYS_PER_LOOKUP]):
+                    key, endpoint, model, created_at, latency_s, body = row
                     found[key] = Record(
                         key=key,
                         endpoint=endpoint,
@@ -88,21 +86,26 @@ class SqliteJournal:
         """Write what is waiting and stop the writer."""
         self._inbox.put(None)
         self._writer.join()
+        with self._reading:
+            self._reader.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
-    def _reader(self) -> sqlite3.Connection:
-        """Return this thread's own connection."""
-        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if reader is None:
-            reader = self._readers.connection = self._connect()
-        return reader
+    def _rows(self, keys: Sequence[bytes]) -> list[_Row]:
+        marks = ",".join("?" * len(keys))
+        query = f"{LOOKUP} ({marks})"
+        with self._reading:
+            return self._reader.execute(query, keys).fetchall()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
