@@ -72,7 +72,7 @@ def test_calls_are_ordered_by_what_they_build_on(
             "WITH RECURSIVE r AS (SELECT 'x' s UNION ALL SELECT ai_query('a', s) FROM r WHERE s <> '') SELECT s FROM r",
             "the statement is recursive",
         ),
-        ("UPDATE t SET s = ai_query('a', s)", "a UPDATE is not collected"),
+        ("UPDATE t SET s = ai_query('a', s)", "calls in UPDATE are not collected"),
     ],
 )
 def test_what_could_ask_too_much_is_left_to_the_statement_itself(statement: str, note: str) -> None:

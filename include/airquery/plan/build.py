@@ -43,7 +43,9 @@ def build(text: str) -> Plan:
         return Plan(text=text)
     body = _select_body(tree)
     if body is None or len(call_nodes(body)) != len(sites):
-        return Plan(text=text, sites=tuple(sites), note=f"a {tree.key.upper()} is not collected")
+        asks = not isinstance(tree, exp.Create)
+        note = f"calls in {tree.key.upper()} are not collected" if asks else ""
+        return Plan(text=text, sites=tuple(sites), note=note)
     sites = call_sites(body)
     depths = sorted({site.depth for site in sites if site.ahead})
     note = "; ".join(sorted({site.reason for site in sites if not site.ahead}))
