@@ -185,8 +185,12 @@ class _Job:
     def _fetch(self, text: str) -> None:
         self.statement.check()
         relation = self.connection.sql(text)
-        if relation is not None:
-            self.table = relation.to_arrow_table()
+        if relation is None:
+            return
+        table = relation.to_arrow_table()
+        # SET, ATTACH and their like have this column and no row.
+        if table.num_rows or table.schema.names != ["Success"]:
+            self.table = table
 
 
 def _supervised(

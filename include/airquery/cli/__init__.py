@@ -1,0 +1,12 @@
+"""The command line: `airquery sql | endpoints | serve`, and the commands of other packages.
+
+Start at `app.py`. A module here declares its options at import and loads what does the work only
+when its command runs, so that `airquery --help` does not wait for it.
+"""
+
+from __future__ import annotations
+
+from airquery.cli.app import main
+
+
+__all__ = ["main"]

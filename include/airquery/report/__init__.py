@@ -1,0 +1,11 @@
+"""One page about one run, in one HTML file that needs nothing else.
+
+Start at `page.py`. It is given plain data and knows neither DuckDB nor Airflow.
+"""
+
+from __future__ import annotations
+
+from airquery.report.page import Bar, Bars, Column, Latencies, Page, Table, render, write_page
+
+
+__all__ = ["Bar", "Bars", "Column", "Latencies", "Page", "Table", "render", "write_page"]
