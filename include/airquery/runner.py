@@ -184,7 +184,8 @@ class _Job:
 
     def _fetch(self, text: str) -> None:
         self.statement.check()
-        relation = self.connection.sql(text)
+        # DuckDB 1.5 gives no relation for a statement without rows; 2.0 always gives one.
+        relation: duckdb.DuckDBPyRelation | None = self.connection.sql(text)
         if relation is None:
             return
         table = relation.to_arrow_table()
