@@ -1,0 +1,51 @@
+"""Apache Airflow's face of airquery: five operators and the hook of a connection.
+
+Names are loaded when they are used: Airflow imports this package to read `provider_info`, and that
+must load nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from airquery_airflow.ai_query import AIQueryOperator
+    from airquery_airflow.extract_json import ExtractJSONOperator
+    from airquery_airflow.hook import EndpointHook
+    from airquery_airflow.ingest import IngestOperator
+    from airquery_airflow.manifest import Manifest
+    from airquery_airflow.transform import TransformOperator
+    from airquery_airflow.validate import ValidateOperator
+
+
+__all__ = [
+    "AIQueryOperator",
+    "EndpointHook",
+    "ExtractJSONOperator",
+    "IngestOperator",
+    "Manifest",
+    "TransformOperator",
+    "ValidateOperator",
+]
+
+_MODULES = {
+    "AIQueryOperator": "ai_query",
+    "EndpointHook": "hook",
+    "ExtractJSONOperator": "extract_json",
+    "IngestOperator": "ingest",
+    "Manifest": "manifest",
+    "TransformOperator": "transform",
+    "ValidateOperator": "validate",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

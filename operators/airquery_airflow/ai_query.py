@@ -1,0 +1,108 @@
+"""A SELECT with ai_query in it, into one partition of a table.
+
+Requests are made by the engine, each once and remembered: a retry, a second run or a backfill sends
+only what no run has been answered yet. A key stays in its endpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+import airquery
+from airquery.errors import UnknownEndpoint
+from airquery_airflow.hook import EndpointHook
+from airquery_airflow.manifest import Manifest
+from airquery_airflow.table_task import TableTask
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+log = logging.getLogger(__name__)
+
+
+class AIQueryOperator(TableTask):
+    """Run a SELECT whose ai_query calls are answered by endpoints.
+
+    An endpoint is looked up in the file of endpoints and the `AIRQUERY_ENDPOINT_...` variables,
+    then as an Airflow connection of that id.
+
+    Args:
+        sql: The statement, or the name of a `.sql` template.
+        progress_every_s: How often the log says how far it is.
+    """
+
+    template_fields: Sequence[str] = (*TableTask.template_fields, "sql")
+
+    def __init__(self, *, sql: str, progress_every_s: float = 10.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.progress_every_s = progress_every_s
+        self._cancel: airquery.Cancel | None = None
+
+    def write(self) -> Manifest:
+        """Run the statement and publish the partition."""
+        from airquery_airflow.session import output_statement  # noqa: PLC0415
+
+        self._cancel = airquery.Cancel()
+        with self.session(self._registry()) as session:
+            session.attach_tables_of(self.sql)
+            run = airquery.run(
+                session.connection,
+                output_statement(self.sql),
+                on_progress=_Progress(every_s=self.progress_every_s),
+                cancel=self._cancel,
+            )
+            published = session.publish(self.table, "FROM _output")
+        for condition, count in Counter(one.condition for one in run.failures).most_common():
+            log.warning("%d requests failed with %s", count, condition)
+        return Manifest.of(published, asked=run.stats)
+
+    def on_kill(self) -> None:
+        """Stop asking; what was answered stays in the journal."""
+        if self._cancel is not None:
+            self._cancel.set()
+        super().on_kill()
+
+    def _registry(self) -> airquery.Registry:
+        """Return the known endpoints, with a connection for each one that is not among them."""
+        registry = airquery.Registry.read()
+        for name in airquery.endpoint_names(self.sql):
+            if name in registry.names():
+                continue
+            try:
+                registry = registry.with_endpoints(EndpointHook(name).get_conn())
+            except AirflowNotFoundException as error:
+                raise UnknownEndpoint(name, registry.names()) from error
+        return registry
+
+
+class _Progress:
+    """Writes a line now and then; the engine calls it far more often."""
+
+    def __init__(self, *, every_s: float) -> None:
+        self._every_s = every_s
+        self._next = time.monotonic() + every_s
+
+    def __call__(self, stats: airquery.RunStats) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every_s
+        log.info(
+            "%d of %d requests answered: %d sent, %d from the journal, %d failed, %.4f %s, %.0f s",
+            stats.answered,
+            stats.requests,
+            stats.sent,
+            stats.from_journal,
+            stats.failed,
+            stats.price,
+            stats.currency,
+            stats.seconds,
+        )

@@ -1,0 +1,164 @@
+"""From an Airflow connection to the fields of an endpoint.
+
+Three connection types are read: `airquery_endpoint`, whose extra holds our own fields,
+`pydanticai` (model in the extra, as `provider:model`) and `http` (headers in the extra). Whatever
+may be secret leaves here as a `Secret`; nothing is taken from the environment.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airquery.endpoints.endpoint import Secret
+from airquery.errors import InvalidEndpoint
+
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+
+_PLAIN = ("task", "model", "provider", "revision", "identity", "timeout_s")
+_LIMITS = ("concurrency", "max_attempts", "deadline_s")
+_PRICES = ("input_per_million", "output_per_million", "currency")
+_HEADERS = ("headers", "secret_headers")
+_GROUPS = ("limits", "price")
+_OURS = {*_PLAIN, *_LIMITS, *_PRICES, *_HEADERS, *_GROUPS}
+_NUMBERS = {"timeout_s", *_LIMITS, "input_per_million", "output_per_million"}
+# What Airflow's own HTTP hook reads from the extra; the rest of it are headers.
+_HTTP_OPTIONS = {
+    "allow_redirects",
+    "cert",
+    "check_response",
+    "max_redirects",
+    "proxies",
+    "stream",
+    "timeout",
+    "trust_env",
+    "verify",
+}
+_OPENAI = "https://api.openai.com/v1"
+_OPENAI_PREFIXES = {"openai", "openai-chat"}
+
+
+def fields_of(connection: Connection) -> dict[str, object]:
+    """Read the endpoint's fields. Raises `InvalidEndpoint`."""
+    name = connection.conn_id
+    extra = connection.extra_dejson
+    match connection.conn_type:
+        case "airquery_endpoint" | "airquery-endpoint":
+            fields = _ours(name, extra, strict=True)
+        case "pydanticai":
+            fields = _pydanticai(name, extra)
+        case "http" | "https":
+            fields = _ours(name, extra, strict=False)
+            _add_headers(fields, _http_headers(connection, extra))
+        case other:
+            raise InvalidEndpoint(
+                name,
+                f"an Airflow connection of type {other!r} is not an endpoint. "
+                "Use airquery_endpoint, pydanticai or http.",
+                source=source_of(connection),
+            )
+    fields.setdefault("task", "chat")
+    if url := _base_url(connection):
+        fields["base_url"] = url
+    if connection.password and "Authorization" not in (_mapping(fields.get("headers")) or {}):
+        fields["api_key"] = Secret(connection.password)
+    return fields
+
+
+def source_of(connection: Connection) -> str:
+    """Say in messages where the endpoint comes from."""
+    return f"Airflow connection {connection.conn_id!r}"
+
+
+def _ours(name: str, extra: Mapping[str, object], *, strict: bool) -> dict[str, object]:
+    """Take our own fields, flat as the form writes them or nested as the endpoint file has them."""
+    given = {key: value for key, value in extra.items() if value not in (None, "")}
+    # A misspelt field is left in: whoever reads the fields next refuses it by name.
+    kept = [key for key in given if key in _PLAIN or (strict and key not in _OURS)]
+    fields = {key: _value(key, given[key]) for key in kept}
+    for group, members in (("limits", _LIMITS), ("price", _PRICES)):
+        flat = {key: _value(key, given[key]) for key in members if key in given}
+        nested = _mapping(given.get(group))
+        if nested is None and group in given:
+            fields[group] = given[group]
+        elif nested or flat:
+            fields[group] = {**(nested or {}), **flat}
+    for key in _HEADERS:
+        if key in given:
+            _add_headers(fields, _header_object(name, key, given[key]))
+    return fields
+
+
+def _pydanticai(name: str, extra: Mapping[str, object]) -> dict[str, object]:
+    prefix, colon, model = str(extra.get("model") or "").partition(":")
+    if not colon:
+        prefix, model = "openai", prefix
+    fields = _ours(name, {key: extra[key] for key in extra if key in _OURS}, strict=True)
+    fields["model"] = model or None
+    if prefix in _OPENAI_PREFIXES:
+        fields["base_url"] = _OPENAI
+    return fields
+
+
+def _http_headers(connection: Connection, extra: Mapping[str, object]) -> dict[str, Secret]:
+    headers = {
+        key: Secret(str(value))
+        for key, value in extra.items()
+        if key not in _OURS and key not in _HTTP_OPTIONS
+    }
+    if connection.login:
+        pair = f"{connection.login}:{connection.password or ''}".encode()
+        headers["Authorization"] = Secret(f"Basic {base64.b64encode(pair).decode()}")
+    return headers
+
+
+def _add_headers(fields: dict[str, object], headers: Mapping[str, Secret]) -> None:
+    if headers:
+        fields["headers"] = {**(_mapping(fields.get("headers")) or {}), **headers}
+
+
+def _header_object(name: str, key: str, value: object) -> dict[str, Secret]:
+    try:
+        headers = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        headers = None
+    found = _mapping(headers)
+    if found is None:
+        # The text is not shown: it may hold a key.
+        raise InvalidEndpoint(
+            name, f"field {key!r} must be a JSON object of headers.", source="Airflow connection"
+        )
+    return {str(header): Secret(str(text)) for header, text in found.items()}
+
+
+def _base_url(connection: Connection) -> str | None:
+    """Join host, port and scheme; the host may be a whole URL."""
+    host = (connection.host or "").strip()
+    if not host:
+        return None
+    if "://" not in host:
+        host = f"{connection.schema or 'https'}://{host}"
+    parts = urlsplit(host)
+    if connection.port and parts.port is None:
+        parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
+    return parts.geturl()
+
+
+def _value(key: str, value: object) -> object:
+    """Read a number that a connection URI could only hold as text."""
+    if key in _NUMBERS and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, object] | None:
+    return value if isinstance(value, Mapping) else None

@@ -1,0 +1,47 @@
+"""One Airflow connection as one endpoint.
+
+The key stays inside the `Endpoint` and in Airflow's masker: no message or return value of the hook
+shows it.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+import airquery
+
+
+class EndpointHook(BaseHook):
+    """Read the connection `conn_id` as an endpoint of that name."""
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "airquery_endpoint_default"
+    conn_type = "airquery_endpoint"
+    hook_name = "airquery endpoint"
+
+    def __init__(self, conn_id: str = default_conn_name, logger_name: str | None = None) -> None:
+        super().__init__(logger_name=logger_name)
+        self.conn_id = conn_id
+
+    def get_conn(self) -> airquery.Endpoint:
+        """Return the endpoint. Raises `AirflowNotFoundException` or `InvalidEndpoint`."""
+        # pydantic is loaded here, so that importing the hook does not wait for it.
+        from airquery.endpoints.declaration import endpoint_from_fields  # noqa: PLC0415
+        from airquery_airflow.connection import fields_of, source_of  # noqa: PLC0415
+
+        connection = self.get_connection(self.conn_id)
+        endpoint = endpoint_from_fields(
+            self.conn_id, fields_of(connection), source=source_of(connection), environ={}
+        )
+        for secret in (endpoint.api_key, *endpoint.headers.values()):
+            if secret is not None:
+                mask_secret(secret.reveal())
+        return endpoint
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the endpoint for its list of models, which costs nothing."""
+        try:
+            return True, airquery.probe(self.get_conn())
+        except airquery.AirqueryError as error:
+            return False, str(error)

@@ -1,0 +1,79 @@
+"""What a task hands to the next one: where its rows are and what they cost, never a row.
+
+It is stored in Airflow's database and shown to everyone who may read the run, so it holds names and
+numbers only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+
+if TYPE_CHECKING:
+    from airquery import Publication, RunStats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One written partition of one table, and the requests that were made for it.
+
+    `requests_sent` were paid for, `from_journal` were answered by an earlier run; `failed` of both
+    ended without a usable answer. `quarantined` rows are in a table of their own. Tokens and price
+    are those of `requests_sent`.
+    """
+
+    table: str
+    partition: str
+    version: int
+    rows: int
+    requests_sent: int = 0
+    from_journal: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    price: float = 0.0
+    currency: str = "USD"
+
+    @classmethod
+    def of(
+        cls, published: Publication, *, asked: RunStats | None = None, quarantined: int = 0
+    ) -> Self:
+        """Make the manifest of a written partition, and of the statement that asked for it."""
+        written = cls(
+            table=published.table,
+            partition=published.partition,
+            version=published.version,
+            rows=published.rows,
+            quarantined=quarantined,
+        )
+        if asked is None:
+            return written
+        return replace(
+            written,
+            requests_sent=asked.sent,
+            from_journal=asked.from_journal,
+            failed=asked.failed,
+            prompt_tokens=asked.prompt_tokens,
+            completion_tokens=asked.completion_tokens,
+            price=asked.price,
+            currency=asked.currency,
+        )
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Say it as one line of a log."""
+        said = f"{self.table} [{self.partition}] version {self.version}: {self.rows} rows"
+        if self.quarantined:
+            said += f", {self.quarantined} quarantined"
+        if self.requests_sent or self.from_journal:
+            said += (
+                f"; {self.requests_sent} requests sent, {self.from_journal} from the journal, "
+                f"{self.failed} failed; {self.prompt_tokens} + {self.completion_tokens} tokens, "
+                f"{self.price:.4f} {self.currency}"
+            )
+        return said

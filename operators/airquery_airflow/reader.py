@@ -1,0 +1,199 @@
+"""Files and URLs as one DuckDB relation called `source`.
+
+Nothing is skipped in silence: what DuckDB would guess at the price of rows (lines to skip, comment
+signs, whether there is a header) is fixed unless the caller says otherwise, and a line that does
+not fit is an error that names it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal, TypeAlias, cast
+from urllib.parse import urlsplit
+
+import duckdb
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+import airquery
+
+
+Format: TypeAlias = Literal["csv", "tsv", "json", "parquet"]
+
+_READERS = {"csv": "read_csv", "tsv": "read_csv", "json": "read_json", "parquet": "read_parquet"}
+_SUFFIXES: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
+_COMPRESSED = {".gz", ".zst"}
+_TEXT = {"header": True, "delim": ",", "quote": '"', "escape": '"', "skip": 0, "comment": ""}
+_DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "csv": _TEXT,
+    "tsv": {**_TEXT, "delim": "\t"},
+    "json": {},
+    "parquet": {},
+}
+# No text holds it, so it makes one column of a whole line.
+_NO_DELIMITER = "\x01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What to read, and how. `options` are those of DuckDB's reader for the format."""
+
+    sources: Sequence[str]
+    format: Format | None = None
+    columns: Mapping[str, str] | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.options:
+            if name in {"ignore_errors", "store_rejects"}:
+                raise AirflowFailException(
+                    f"Option {name!r} would drop rows in silence. Mend the file, or read its lines "
+                    "as text and sort them out in SQL."
+                )
+            if not re.fullmatch(r"[a-z_]+", name):
+                raise AirflowFailException(f"{name!r} cannot be the name of a reader's option.")
+
+    def create_view(self, connection: duckdb.DuckDBPyConnection, *, folder: Path) -> list[str]:
+        """Make the temporary view `source`; return the files, downloads are in `folder`."""
+        files = self._files(connection, folder)
+        arguments = self._arguments()
+        try:
+            _create_view(connection, _READERS[self._format()], files, arguments)
+        except duckdb.InvalidInputException as error:
+            if _READERS[self._format()] == "read_csv":
+                raise _named_line(connection, files, arguments) from error
+            raise
+        return files
+
+    def _format(self) -> Format:
+        if self.format is not None:
+            return self.format
+        found = {_suffix(source) for source in self.sources}
+        known = {_SUFFIXES.get(suffix) for suffix in found}
+        if len(known) == 1 and (one := known.pop()) is not None:
+            return one
+        raise AirflowFailException(
+            f"The format of {', '.join(self.sources)} cannot be told from its name. "
+            "Say format='csv', 'tsv', 'json' or 'parquet'."
+        )
+
+    def _arguments(self) -> dict[str, object]:
+        arguments = {**_DEFAULTS[self._format()], **self.options}
+        if self.columns is not None:
+            if self._format() == "parquet":
+                raise AirflowFailException(
+                    "A Parquet file brings its own columns. Leave columns out and choose in sql."
+                )
+            arguments["columns"] = self.columns
+        return arguments
+
+    def _files(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+        files: list[str] = []
+        for number, source in enumerate(self.sources):
+            if urlsplit(source).scheme in {"http", "https"}:
+                into = folder / f"{number}-{PurePosixPath(urlsplit(source).path).name}"
+                airquery.fetch(source, into)
+                files.append(str(into))
+            else:
+                files += _matching(connection, source)
+        return files
+
+
+def literal(value: object) -> str:
+    """Write a Python value as SQL."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case Mapping():
+            pairs = (f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
+            return "{" + ", ".join(pairs) + "}"
+        case Sequence():
+            return "[" + ", ".join(literal(item) for item in value) + "]"
+    raise AirflowFailException(f"A reader's option cannot be a {type(value).__name__}.")
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection,
+    function: str,
+    files: Sequence[str],
+    arguments: Mapping[str, object],
+) -> None:
+    given = ", ".join(f"{name} = {literal(value)}" for name, value in arguments.items())
+    call = f"{function}({literal(files)}{given and ', '}{given})"
+    connection.sql(f"FROM {call}").create_view("source")
+
+
+def _suffix(source: str) -> str:
+    suffixes = PurePosixPath(urlsplit(source).path).suffixes
+    while suffixes and suffixes[-1].lower() in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1].lower() if suffixes else ""
+
+
+def _matching(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    rows = connection.execute("SELECT file FROM glob(?) ORDER BY file", [source]).fetchall()
+    if not rows:
+        raise AirflowException(f"No file matches {source!r}. Files of this partition may be late.")
+    files = [str(file) for (file,) in rows]
+    for file in files:
+        if "://" not in file and Path(file).stat().st_size == 0:
+            raise AirflowException(f"File {file!r} is empty, without even a header.")
+    return files
+
+
+def _named_line(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[str], arguments: Mapping[str, object]
+) -> AirflowException:
+    """Find the line that does not fit: read again without guessing types.
+
+    DuckDB's first reading looks at many lines at once and only says that they do not go together.
+    """
+    for file in files:
+        fixed = {
+            **arguments,
+            "auto_detect": False,
+            "columns": _text_columns(connection, file, arguments),
+        }
+        try:
+            _create_view(connection, "read_csv", [file], fixed)
+            connection.table("source").count("*").fetchall()
+        except duckdb.Error as error:
+            return AirflowException(f"File {file!r} cannot be read. {error}")
+    return AirflowException(f"The files do not go together: {', '.join(files)}.")
+
+
+def _text_columns(
+    connection: duckdb.DuckDBPyConnection, file: str, arguments: Mapping[str, object]
+) -> Mapping[str, str]:
+    if "columns" in arguments:
+        return cast("Mapping[str, str]", arguments["columns"])
+    whole = {
+        "auto_detect": False,
+        "columns": {"line": "VARCHAR"},
+        "delim": _NO_DELIMITER,
+        "quote": "",
+        "escape": "",
+        "header": False,
+        "skip": arguments["skip"],
+    }
+    _create_view(connection, "read_csv", [file], whole)
+    lines = connection.table("source").limit(1).fetchall()
+    texts = [str(line) for (line,) in lines]
+    fields = next(csv.reader(texts, delimiter=str(arguments["delim"])), [])
+    return {f"{name or 'column'}_{number}": "VARCHAR" for number, name in enumerate(fields)}

@@ -1,0 +1,131 @@
+"""The private DuckDB session of one task, over the warehouse.
+
+It lives in memory and ends with the task: memory, threads and the folder it spills to are always
+bounded. What it wrote becomes visible by one atomic `publish`, numbered by the time at which this
+attempt of the task began: a retry replaces what an earlier attempt wrote, and an earlier attempt
+that is still alive is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeAlias
+
+import duckdb
+from airflow.sdk.exceptions import AirflowException
+from sqlglot import exp
+
+import airquery
+from airquery.plan.build import parse
+from airquery.warehouse.names import quoted
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    ConfigValue: TypeAlias = str | int | float | bool | list[str]
+
+
+MEMORY_LIMIT = "2GB"
+MOST_THREADS = 4
+_BUILT_IN = {"information_schema", "main", "pg_catalog", "temp"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A connection that sees tables of the warehouse as views, and one partition to write."""
+
+    connection: duckdb.DuckDBPyConnection
+    warehouse: airquery.Warehouse
+    folder: Path
+    partition: str
+    run_number: int
+
+    def attach_tables_of(self, sql: str) -> None:
+        """Make a view of every table of the warehouse that a statement reads.
+
+        Raises `WarehouseError` for one that is not there.
+        """
+        tree = parse(sql)
+        if tree is None:
+            # DuckDB knows syntax that the parser does not, and may know this statement too.
+            self.warehouse.attach(self.connection)
+            return
+        found = tree.find_all(exp.Table)
+        read = {f"{one.db}.{one.name}".lower() for one in found if one.db and not one.catalog}
+        if tables := [name for name in read if name.partition(".")[0] not in _BUILT_IN]:
+            self.warehouse.attach(self.connection, *tables)
+
+    def create_output(self, sql: str) -> None:
+        """Run a SELECT into the temporary table `_output`, without ai_query."""
+        self.connection.execute(output_statement(sql))
+
+    def output_texts(self, column: str, *, limit: int) -> list[str]:
+        """Return the first values of a column of `_output` as text."""
+        rows = self.connection.table("_output").project(quoted(column)).limit(limit).fetchall()
+        return [str(value) for (value,) in rows]
+
+    def publish(self, table: str, query: str) -> airquery.Publication:
+        """Replace this partition of the table by the rows of the query."""
+        published = self.warehouse.publish(
+            table,
+            self.connection.sql(query),
+            partition=self.partition,
+            run_number=self.run_number,
+        )
+        if not published.written:
+            raise AirflowException(
+                f"Partition {self.partition!r} of {table!r} was not written: an attempt that began "
+                "later has written it already."
+            )
+        return published
+
+
+def output_statement(sql: str) -> str:
+    """Write the statement that keeps the rows of a SELECT in the temporary table `_output`."""
+    text = sql.encode()
+    end = len(text)
+    # Its last semicolon would end ours, and a comment after it would hide our bracket.
+    for start, kind in reversed(duckdb.tokenize(sql)):
+        if kind is not duckdb.token_type.comment and text[start : start + 1] != b";":
+            break
+        end = start
+    return f"CREATE OR REPLACE TEMP TABLE _output AS ({text[:end].decode()})"
+
+
+@contextmanager
+def open_session(
+    *,
+    partition: str,
+    run_number: int,
+    warehouse: str | None = None,
+    config: Mapping[str, ConfigValue] | None = None,
+    registry: airquery.Registry | None = None,
+) -> Iterator[Session]:
+    """Open a session; with a registry it knows `ai_query`."""
+    settings = airquery.Settings.read()
+    with TemporaryDirectory(prefix="airquery-task-") as folder:
+        bounded: dict[str, ConfigValue] = {
+            "memory_limit": MEMORY_LIMIT,
+            "threads": min(MOST_THREADS, os.cpu_count() or 1),
+            "temp_directory": folder,
+            **(config or {}),
+        }
+        if registry is None:
+            connection = duckdb.connect(":memory:", config=bounded)
+        else:
+            connection = airquery.connect(
+                database=":memory:", registry=registry, settings=settings, config=bounded
+            )
+        with closing(connection):
+            yield Session(
+                connection=connection,
+                warehouse=airquery.Warehouse(warehouse or settings.warehouse),
+                folder=Path(folder),
+                partition=partition,
+                run_number=run_number,
+            )

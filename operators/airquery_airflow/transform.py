@@ -1,0 +1,48 @@
+"""One SELECT over tables of the warehouse into one partition of another."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airquery_airflow.manifest import Manifest
+from airquery_airflow.table_task import TableTask
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+log = logging.getLogger(__name__)
+
+
+_LINES = 20
+
+
+class TransformOperator(TableTask):
+    """Run a SELECT and publish its rows.
+
+    Args:
+        sql: The statement, or the name of a `.sql` template. It reads tables as `schema.table`,
+            all their partitions: filter on `partition_key`.
+        log_column: A text column of the result to write to the log, a line for each of the first
+            rows.
+    """
+
+    template_fields: Sequence[str] = (*TableTask.template_fields, "sql")
+
+    def __init__(self, *, sql: str, log_column: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.log_column = log_column
+
+    def write(self) -> Manifest:
+        """Run the statement and publish the partition."""
+        with self.session() as session:
+            session.attach_tables_of(self.sql)
+            session.create_output(self.sql)
+            published = session.publish(self.table, "FROM _output")
+            lines = session.output_texts(self.log_column, limit=_LINES) if self.log_column else []
+        for line in lines:
+            log.info("%s", line)
+        return Manifest.of(published)

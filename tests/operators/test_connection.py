@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Connection
+
+from airquery.endpoints.declaration import endpoint_from_fields
+from airquery.endpoints.endpoint import Endpoint, Limits, Price, Secret
+from airquery.errors import InvalidEndpoint
+from airquery_airflow.connection import fields_of
+
+
+KEY = "sk-secret"
+REFERENCE = "${OTHER_KEY}"
+
+
+def endpoint_of(conn_type: str, extra: object = None, **fields: object) -> Endpoint:
+    connection = Connection(
+        conn_id="llm",
+        conn_type=conn_type,
+        extra=None if extra is None else json.dumps(extra),
+        **fields,  # type: ignore[arg-type]
+    )
+    return endpoint_from_fields("llm", fields_of(connection), source="test", environ={})
+
+
+def test_the_fields_of_the_form_become_an_endpoint() -> None:
+    endpoint = endpoint_of(
+        "airquery_endpoint",
+        {
+            "task": "chat",
+            "model": "m",
+            "timeout_s": 20,
+            "concurrency": 4,
+            "input_per_million": 0.5,
+            "output_per_million": 1.5,
+            "currency": "EUR",
+            "secret_headers": '{"X-Api-Key": "hush-hush"}',
+        },
+        host="https://llm.example.com/v1",
+        password=KEY,
+    )
+
+    assert endpoint == Endpoint(
+        name="llm",
+        task="chat",
+        base_url="https://llm.example.com/v1",
+        model="m",
+        timeout_s=20.0,
+        api_key=Secret(KEY),
+        headers={"X-Api-Key": Secret("hush-hush")},
+        limits=Limits(concurrency=4),
+        price=Price(input_per_million=0.5, output_per_million=1.5, currency="EUR"),
+    )
+
+
+def test_the_fields_of_the_endpoint_file_are_read_from_the_extra_too() -> None:
+    endpoint = endpoint_of(
+        "airquery_endpoint",
+        {
+            "model": "m",
+            "limits": {"concurrency": 4, "max_attempts": 2},
+            "price": {"input_per_million": 0.5},
+            "headers": {"X-Team": "reviews"},
+        },
+        host="http://127.0.0.1:8080/v1",
+    )
+
+    assert endpoint.limits == Limits(concurrency=4, max_attempts=2)
+    assert endpoint.price == Price(input_per_million=0.5)
+    assert endpoint.headers == {"X-Team": Secret("reviews")}
+
+
+def test_a_connection_uri_gives_its_numbers_as_text() -> None:
+    connection = Connection.from_uri(
+        "airquery-endpoint://:sk-secret@llm.example.com:8443/http?model=m&concurrency=4&timeout_s=2.5",
+        conn_id="llm",
+    )
+
+    endpoint = endpoint_from_fields("llm", fields_of(connection), source="test", environ={})
+
+    assert endpoint.base_url == "http://llm.example.com:8443"
+    assert endpoint.limits.concurrency == 4
+    assert endpoint.timeout_s == 2.5
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "schema", "url"),
+    [
+        ("llm.example.com", None, None, "https://llm.example.com"),
+        ("llm.example.com/v1", 8443, "http", "http://llm.example.com:8443/v1"),
+        ("http://llm.example.com:8080/v1", 9, "https", "http://llm.example.com:8080/v1"),
+        ("http://llm.example.com/v1/", 8080, None, "http://llm.example.com:8080/v1"),
+    ],
+)
+def test_host_port_and_scheme_make_one_url(
+    host: str, port: int | None, schema: str | None, url: str
+) -> None:
+    endpoint = endpoint_of("airquery_endpoint", {"model": "m"}, host=host, port=port, schema=schema)
+
+    assert endpoint.base_url == url
+
+
+def test_empty_fields_of_the_form_are_not_given() -> None:
+    endpoint = endpoint_of(
+        "airquery_endpoint",
+        {"task": None, "model": "m", "provider": "", "timeout_s": None, "secret_headers": ""},
+        host="http://127.0.0.1:8080/v1",
+    )
+
+    assert endpoint == Endpoint(
+        name="llm", task="chat", base_url="http://127.0.0.1:8080/v1", model="m"
+    )
+
+
+def test_a_misspelt_field_is_refused_by_name() -> None:
+    with pytest.raises(InvalidEndpoint, match=r"'modle' is unknown\. Did you mean 'model'"):
+        endpoint_of("airquery_endpoint", {"modle": "m"}, host="http://127.0.0.1:8080/v1")
+
+
+def test_secret_headers_that_are_no_json_are_refused_without_showing_them() -> None:
+    with pytest.raises(InvalidEndpoint, match="'secret_headers' must be a JSON object") as caught:
+        endpoint_of("airquery_endpoint", {"secret_headers": "X-Key: hush-hush"}, host="http://h/v1")
+
+    assert "hush-hush" not in str(caught.value)
+
+
+def test_a_pydanticai_connection_gives_model_and_key() -> None:
+    endpoint = endpoint_of("pydanticai", {"model": "openai:gpt-5"}, password=KEY)
+
+    assert endpoint.base_url == "https://api.openai.com/v1"
+    assert endpoint.model == "gpt-5"
+    assert endpoint.api_key == Secret(KEY)
+
+
+def test_a_pydanticai_connection_with_a_host_asks_there() -> None:
+    endpoint = endpoint_of(
+        "pydanticai", {"model": "ollama:llama3", "fallback_conn_ids": ["b"]}, host="http://h:1/v1"
+    )
+
+    assert (endpoint.base_url, endpoint.model) == ("http://h:1/v1", "llama3")
+
+
+def test_a_pydanticai_connection_to_somebody_else_needs_a_base_url() -> None:
+    with pytest.raises(InvalidEndpoint, match="'base_url' is missing"):
+        endpoint_of("pydanticai", {"model": "anthropic:claude"}, password=KEY)
+
+
+def test_an_http_connection_gives_its_extra_as_headers() -> None:
+    endpoint = endpoint_of(
+        "http",
+        {"model": "m", "X-Team": "reviews", "timeout": 5, "verify": False},
+        host="llm.example.com",
+        schema="https",
+        password=KEY,
+    )
+
+    assert endpoint.base_url == "https://llm.example.com"
+    assert endpoint.headers == {"X-Team": Secret("reviews")}
+    assert endpoint.api_key == Secret(KEY)
+
+
+def test_an_http_connection_with_a_login_authenticates_by_both() -> None:
+    endpoint = endpoint_of("http", {"model": "m"}, host="http://h/v1", login="ann", password=KEY)
+
+    assert endpoint.api_key is None
+    assert endpoint.headers == {"Authorization": Secret("Basic YW5uOnNrLXNlY3JldA==")}
+
+
+def test_a_connection_of_another_type_is_no_endpoint() -> None:
+    with pytest.raises(InvalidEndpoint, match="of type 'postgres' is not an endpoint"):
+        endpoint_of("postgres", host="h")
+
+
+def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_KEY", "sk-other")
+
+    endpoint = endpoint_of(
+        "airquery_endpoint", {"model": "m"}, host="http://h/v1", password=REFERENCE
+    )
+
+    assert endpoint.api_key == Secret(REFERENCE)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airquery_airflow import TransformOperator
+
+
+if TYPE_CHECKING:
+    from tests.operators.conftest import Execute, Rows
+
+
+def test_a_statement_reads_tables_and_writes_one(execute: Execute, rows: Rows) -> None:
+    numbers = "SELECT unnest(range(4)) AS n"
+    execute(TransformOperator(task_id="a", sql=numbers, table="s.numbers"))
+    even = """
+        WITH chosen AS (SELECT * FROM s.numbers WHERE partition_key = '{{ ds }}' AND n % 2 = 0)
+        SELECT n, n * 10 AS tens FROM chosen;  -- the even ones
+    """
+    returned = execute(TransformOperator(task_id="b", sql=even, table="s.even"))
+
+    assert returned["rows"] == 2
+    assert rows("SELECT n, tens FROM s.even ORDER BY n") == [(0, 0), (2, 20)]
+
+
+def test_a_table_that_is_not_there_is_named_with_the_nearest(execute: Execute) -> None:
+    execute(TransformOperator(task_id="a", sql="SELECT 1 AS n", table="s.numbers"))
+
+    with pytest.raises(
+        AirflowFailException, match=r"no table s\.numbres .*Did you mean 's\.numbers'"
+    ):
+        execute(TransformOperator(task_id="b", sql="FROM s.numbres", table="s.t"))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELEC 1", "SELECT nothing", "SELECT ai_query('llm', 'Hello') AS hello", "SELECT 1; SELECT 2"],
+)
+def test_sql_that_cannot_run_fails_at_once(execute: Execute, sql: str) -> None:
+    with pytest.raises(AirflowFailException, match=r"The SQL cannot be run\."):
+        execute(TransformOperator(task_id="a", sql=sql, table="s.t"))
+
+
+def test_a_value_that_cannot_be_cast_is_left_to_airflows_retries(execute: Execute) -> None:
+    sql = "SELECT CAST(n AS INTEGER) AS n FROM (SELECT unnest(['1', 'x']) AS n)"
+
+    with pytest.raises(duckdb.ConversionException, match="Could not convert string 'x'"):
+        execute(TransformOperator(task_id="a", sql=sql, table="s.t"))
+
+
+def test_a_column_of_the_result_can_be_written_to_the_log(
+    execute: Execute, caplog: pytest.LogCaptureFixture
+) -> None:
+    sql = "SELECT 'two reviews, one of them good' AS said"
+
+    with caplog.at_level(logging.INFO):
+        execute(TransformOperator(task_id="a", sql=sql, table="s.t", log_column="said"))
+
+    assert "two reviews, one of them good" in caplog.messages
+    assert "s.t [2026-10-03] version 0: 1 rows" in caplog.messages

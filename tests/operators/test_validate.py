@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airquery_airflow import TransformOperator, ValidateOperator
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.operators.conftest import Execute
+
+LABELS = (
+    "SELECT * FROM (VALUES (1, 'good'), (2, 'bad'), (3, NULL), (3, 'odd')) AS labels (id, label)"
+)
+
+
+def suite(path: Path, *expectations: dict[str, Any]) -> str:
+    path.write_text(json.dumps({"name": "labels", "expectations": expectations}))
+    return str(path)
+
+
+def not_null(severity: str) -> dict[str, Any]:
+    return {
+        "type": "expect_column_values_to_not_be_null",
+        "kwargs": {"column": "label"},
+        "severity": severity,
+    }
+
+
+def in_set(severity: str) -> dict[str, Any]:
+    return {
+        "type": "expect_column_values_to_be_in_set",
+        "kwargs": {"column": "label", "value_set": ["good", "bad"]},
+        "severity": severity,
+    }
+
+
+class Pushed(list[tuple[str, Any]]):
+    """What a failing task pushes to XCom."""
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        self.append((key, value))
+
+
+@pytest.fixture
+def labels(execute: Execute) -> None:
+    execute(TransformOperator(task_id="labels", sql=LABELS, table="s.labels"))
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_partition_that_meets_its_suite_succeeds(execute: Execute, tmp_path: Path) -> None:
+    holds = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 4}}
+    task = ValidateOperator(
+        task_id="validate", table="s.labels", suite=suite(tmp_path / "suite.json", holds)
+    )
+
+    assert execute(task) == {
+        "suite": "labels",
+        "table": "s.labels",
+        "partition": "2026-10-03",
+        "success": True,
+        "worst_severity": None,
+        "expectations": 1,
+        "failed_by_severity": {},
+        "failed": [],
+    }
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_warning_is_logged_with_its_counts_and_the_task_succeeds(
+    execute: Execute, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = ValidateOperator(
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", not_null("warning"), in_set("info")),
+    )
+
+    with caplog.at_level(logging.INFO):
+        returned = execute(task)
+
+    assert returned["worst_severity"] == "warning"
+    assert returned["failed_by_severity"] == {"warning": 1, "info": 1}
+    said = {
+        record.levelname: record.message for record in caplog.records if "1 of 4" in record.message
+    }
+    assert said.keys() == {"WARNING", "INFO"}
+    assert said["WARNING"].startswith("warning: expect_column_values_to_not_be_null (label): ")
+    assert said["INFO"].startswith("info: expect_column_values_to_be_in_set (label): ")
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
+    execute: Execute, tmp_path: Path
+) -> None:
+    pushed = Pushed()
+    task = ValidateOperator(
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", not_null("critical"), in_set("warning")),
+    )
+
+    with pytest.raises(AirflowFailException) as caught:
+        execute(task, ti=pushed)
+
+    message = str(caught.value)
+    assert message.startswith(
+        "Partition '2026-10-03' of 's.labels' does not meet the suite 'labels': "
+        "expect_column_values_to_not_be_null (label): "
+    )
+    assert "1 of 4" in message
+    assert "in_set" not in message
+    ((key, summary),) = pushed
+    assert key == "return_value"
+    assert summary["failed"] == [
+        "expect_column_values_to_not_be_null (label)",
+        "expect_column_values_to_be_in_set (label)",
+    ]
+
+
+@pytest.mark.usefixtures("labels")
+def test_the_summary_stays_small_however_much_fails(execute: Execute, tmp_path: Path) -> None:
+    task = ValidateOperator(
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", *[not_null("warning")] * 40),
+    )
+
+    returned = execute(task)
+
+    assert returned["failed_by_severity"] == {"warning": 40}
+    assert len(json.dumps(returned)) < 1024
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "said"),
+    [
+        ("s.labels", "{", "is no JSON"),
+        ("s.labels", '{"name": "s", "expectations": []}', "at least one expectation"),
+        ("s.nowhere", None, "no table s.nowhere"),
+    ],
+)
+@pytest.mark.usefixtures("labels")
+def test_what_cannot_be_checked_fails_at_once(
+    execute: Execute, tmp_path: Path, table: str, content: str | None, said: str
+) -> None:
+    path = tmp_path / "suite.json"
+    suite(path, not_null("critical"))
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(AirflowFailException, match=said):
+        execute(ValidateOperator(task_id="validate", table=table, suite=str(path)))
