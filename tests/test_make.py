@@ -106,12 +106,19 @@ def kill(*processes: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
+def own_environment() -> dict[str, str]:
+    """Return the environment of a shell, also when these tests were started by make."""
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))
+    }
+
+
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make as from a shell, also when these tests were started by make."""
+    """Run make as from a shell, to its end."""
     return subprocess.run(
         ["make", *arguments],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
+        env=own_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -187,7 +194,12 @@ def test_the_ui_starts_after_the_models_and_leaves_no_process(
     command = ["make", "ui", *(f"{name}={port}" for name, port in ports.items())]
 
     with subprocess.Popen(
-        command, cwd=checkout, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=checkout,
+        env=own_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as running:
         assert running.stdout
         serve = running.stdout.readline().split()

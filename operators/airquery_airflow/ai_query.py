@@ -1,7 +1,8 @@
 """A SELECT with ai_query in it, into one partition of a table.
 
 Requests are made by the engine, each once and remembered: a retry, a second run or a backfill sends
-only what no run has been answered yet. A key stays in its endpoint.
+only what no run has been answered yet. A killed task stops asking within a second. A key stays in
+its endpoint.
 """
 
 from __future__ import annotations
@@ -44,31 +45,23 @@ class AIQueryOperator(TableTask):
         super().__init__(**kwargs)
         self.sql = sql
         self.progress_every_s = progress_every_s
-        self._cancel: airquery.Cancel | None = None
 
     def write(self) -> Manifest:
         """Run the statement and publish the partition."""
         from airquery_airflow.session import output_statement  # noqa: PLC0415
 
-        self._cancel = airquery.Cancel()
         with self.session(self._registry()) as session:
             session.attach_tables_of(self.sql)
             run = airquery.run(
                 session.connection,
                 output_statement(self.sql),
                 on_progress=_Progress(every_s=self.progress_every_s),
-                cancel=self._cancel,
+                cancel=session.cancel,
             )
             published = session.publish(self.table, "FROM _output")
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats)
-
-    def on_kill(self) -> None:
-        """Stop asking; what was answered stays in the journal."""
-        if self._cancel is not None:
-            self._cancel.set()
-        super().on_kill()
 
     def _registry(self) -> airquery.Registry:
         """Return the known endpoints, with a connection for each one that is not among them."""

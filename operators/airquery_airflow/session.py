@@ -44,6 +44,7 @@ class Session:
     folder: Path
     partition: str
     run_number: int
+    cancel: airquery.Cancel
 
     def attach_tables_of(self, sql: str) -> None:
         """Make a view of every table of the warehouse that a statement reads.
@@ -70,7 +71,11 @@ class Session:
         return [str(value) for (value,) in rows]
 
     def publish(self, table: str, query: str) -> airquery.Publication:
-        """Replace this partition of the table by the rows of the query."""
+        """Replace this partition of the table by the rows of the query.
+
+        Raises `Cancelled` for a task that was killed.
+        """
+        self.cancel.check()
         published = self.warehouse.publish(
             table,
             self.connection.sql(query),
@@ -102,6 +107,7 @@ def open_session(
     *,
     partition: str,
     run_number: int,
+    cancel: airquery.Cancel,
     warehouse: str | None = None,
     config: Mapping[str, ConfigValue] | None = None,
     registry: airquery.Registry | None = None,
@@ -128,4 +134,5 @@ def open_session(
                 folder=Path(folder),
                 partition=partition,
                 run_number=run_number,
+                cancel=cancel,
             )

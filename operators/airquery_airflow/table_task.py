@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+import airquery
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import Context
 
-    import airquery
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.session import ConfigValue, Session
 
@@ -58,6 +59,7 @@ class TableTask(BaseOperator):
         self.partition = partition
         self.warehouse = warehouse
         self.duckdb_config = duckdb_config
+        self._cancel: airquery.Cancel | None = None
         self._session: Session | None = None
 
     @abstractmethod
@@ -73,6 +75,7 @@ class TableTask(BaseOperator):
             raise AirflowFailException(
                 "No partition is named. Give the run a logical date or a partition key."
             )
+        self._cancel = airquery.Cancel()
         self._run_number = int(context["ti"].start_date.timestamp() * 1_000_000)
         with airflow_errors():
             manifest = self.write()
@@ -91,6 +94,7 @@ class TableTask(BaseOperator):
         with open_session(
             partition=self.partition,
             run_number=self._run_number,
+            cancel=self._cancel or airquery.Cancel(),
             warehouse=self.warehouse,
             config=self.duckdb_config,
             registry=registry,
@@ -102,6 +106,8 @@ class TableTask(BaseOperator):
                 self._session = None
 
     def on_kill(self) -> None:
-        """Stop what DuckDB is doing."""
+        """Stop what the task is doing: it will not publish."""
+        if self._cancel is not None:
+            self._cancel.set()
         if self._session is not None:
             self._session.connection.interrupt()

@@ -1,7 +1,8 @@
 -- How well the day went: the answers against what people thought of the same reviews.
 -- A review is positive or negative by the sign of its mean human rating; the few at zero are left
 -- out. The model's verdict is the majority of the opinions it found. A review without a usable
--- answer, or without a majority, counts as wrong: nothing is left out to look better.
+-- answer, or without a majority, counts as wrong: nothing is left out to look better. A day without
+-- any usable answer is no result but an error, which fails the task with the commonest reason.
 {% set day = partition_key or params.partition or ds %}
 WITH verdicts AS (
   SELECT
@@ -45,16 +46,24 @@ counted AS (
 SELECT
   *,
   reviews - asked AS blank,
-  format(
-    '{}: {} of {} reviews answered, {} quarantined. Sentiment right: model {:.0f} %, baseline {:.0f} %, '
-    || 'always the commoner class {:.0f} %. {:.0f} % of the comments stand in the review word for word.',
-    '{{ day }}',
-    answered,
-    reviews,
-    quarantined,
-    100 * coalesce(llm_accuracy, 0),
-    100 * coalesce(baseline_accuracy, 0),
-    100 * coalesce(majority_accuracy, 0),
-    100 * coalesce(verbatim_share, 0)
-  ) AS summary
+  CASE
+    WHEN asked > 0 AND answered = 0 THEN error(format(
+      'None of the {} reviews of {} has a usable answer. The commonest reason: {}',
+      asked,
+      '{{ day }}',
+      (SELECT mode(reason) FROM reviews.quarantine WHERE partition_key = '{{ day }}')
+    ))
+    ELSE format(
+      '{}: {} of {} reviews answered, {} quarantined. Sentiment right: model {:.0f} %, baseline {:.0f} %, '
+      || 'always the commoner class {:.0f} %. {:.0f} % of the comments stand in the review word for word.',
+      '{{ day }}',
+      answered,
+      reviews,
+      quarantined,
+      100 * coalesce(llm_accuracy, 0),
+      100 * coalesce(baseline_accuracy, 0),
+      100 * coalesce(majority_accuracy, 0),
+      100 * coalesce(verbatim_share, 0)
+    )
+  END AS summary
 FROM counted

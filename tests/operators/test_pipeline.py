@@ -185,6 +185,37 @@ def test_a_task_that_was_killed_is_finished_by_its_retry_and_nothing_is_asked_tw
     assert rows("SELECT reviews, answered FROM reviews.evaluation") == [(10, 10)]
 
 
+def test_a_day_without_any_answer_fails_with_the_reason_and_without_the_key(
+    dag: DAG, rows: Rows, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with EndpointServer(answer=answer, api_key="another-key") as server:
+        connect(monkeypatch, server)
+        for task in dag.tasks:
+            task.retries = 0
+        ran = run_day(dag, DAY)
+
+    assert ran.state == "failed"
+    assert ran.tasks == {**dict.fromkeys(TASKS, "success"), "evaluate": "failed"}
+    assert ran.returned["infer"]["failed"] == 20
+    assert rows("SELECT count(*), count(reason) FROM reviews.quarantine") == [(10, 10)]
+    said = "".join(capfd.readouterr())
+    assert "None of the 10 reviews of 2026-10-03 has a usable answer." in said
+    assert KEY not in said
+
+
+def test_an_endpoint_that_nobody_knows_fails_at_once_whatever_the_retries(
+    dag: DAG, server: EndpointServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran = run_day(dag, DAY, {"llm": "nowhere"})
+
+    assert ran.tasks["prepare"] == "success"
+    assert ran.tasks["infer"] == "failed"
+    assert ran.tasks["evaluate"] == "upstream_failed"
+    assert server.count == 0
+    starts = [line for line in caplog.messages if "starting task_id=infer" in line]
+    assert len(starts) == 1
+
+
 def test_two_days_at_once_give_both_their_tables_and_the_key_is_nowhere(
     tmp_path: Path, server: EndpointServer, rows: Rows, home: Path
 ) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery_airflow import TransformOperator
 
@@ -50,6 +53,46 @@ def test_a_value_that_cannot_be_cast_is_left_to_airflows_retries(execute: Execut
 
     with pytest.raises(duckdb.ConversionException, match="Could not convert string 'x'"):
         execute(TransformOperator(task_id="a", sql=sql, table="s.t"))
+
+
+def test_a_killed_task_stops_what_duckdb_is_doing(rows: Rows) -> None:
+    endless = "SELECT count(*) AS n FROM range(1000000) AS a, range(1000000) AS b WHERE a.range <> b.range"
+    task = TransformOperator(task_id="a", sql=endless, table="s.t", partition="2026-10-03")
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+        except duckdb.InterruptException as error:
+            caught.append(error)
+
+    running = threading.Thread(target=run)
+    running.start()
+    while running.is_alive():
+        task.on_kill()
+        running.join(timeout=0.05)
+
+    assert len(caught) == 1
+    with pytest.raises(duckdb.CatalogException):
+        rows("FROM s.t")
+
+
+def test_a_task_that_was_killed_between_two_statements_does_not_publish(rows: Rows) -> None:
+    task = TransformOperator(task_id="a", sql="SELECT 1 AS n", table="s.t", partition="d")
+
+    class KilledWhileItStarts:
+        """Kills the task when it asks for the time at which it began."""
+
+        @property
+        def start_date(self) -> datetime:
+            task.on_kill()
+            return datetime.now(UTC)
+
+    with pytest.raises(AirflowException, match="cancelled"):
+        task.execute({"ti": KilledWhileItStarts()})  # type: ignore[typeddict-item]
+
+    with pytest.raises(duckdb.CatalogException):
+        rows("FROM s.t")
 
 
 def test_a_column_of_the_result_can_be_written_to_the_log(
