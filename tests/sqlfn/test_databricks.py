@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airquery.testing import EndpointServer
 
-SEEDS = Path(__file__).parent / "seeds"
+SEEDS = Path(__file__).parents[1] / "cli" / "databricks"
 WIDGETS = {
     "output_table_name": "out",
     "input_table_name": "reviews",
