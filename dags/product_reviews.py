@@ -1,4 +1,12 @@
-"""Opinions of product reviews, day by day: ingest, prepare, infer, extract, validate, evaluate."""
+"""Opinions of product reviews, day by day.
+
+Ingest the reviews of a day, prepare them, ask a language model for the opinions in them and a
+lexicon for their sentiment, extract typed opinions (what does not fit goes to quarantine), validate
+them, and evaluate both against what people thought of the same reviews.
+
+The sample file has no dates: its 300 reviews are dealt to the 30 days from 2026-10-01 on, ten to
+each. Name one of them as `partition`, or backfill them. The model may be any chat endpoint.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 REVIEWS = ROOT / "include/data/product_reviews/amazonReviewSnippets_GroundTruth.txt"
 SUITE = ROOT / "include/expectations/product_reviews.json"
 DAY = "{{ partition_key or params.partition or ds }}"
+# Parameters stand in SQL: nothing that could end a string there is let in.
+NAME = "^[A-Za-z0-9_.-]+$"
 OPINIONS = (
     "STRUCT<opinions: ARRAY<STRUCT<classification: STRING, comment: STRING, sentiment: STRING>>>"
 )
@@ -28,7 +38,6 @@ with DAG(
     "product_reviews",
     schedule=CronDataIntervalTimetable("0 3 * * *", timezone="UTC"),
     start_date=datetime(2026, 10, 1, tzinfo=UTC),
-    end_date=datetime(2026, 10, 30, tzinfo=UTC),
     catchup=False,
     max_active_runs=2,
     template_searchpath=[str(ROOT / "sql" / "product_reviews")],
@@ -38,6 +47,7 @@ with DAG(
             None,
             type=["null", "string"],
             format="date",
+            pattern="^[0-9-]+$",
             title="Day",
             description="The day whose reviews are worked on; without it, the day of the run. "
             "The sample data has reviews from 2026-10-01 to 2026-10-30.",
@@ -45,12 +55,14 @@ with DAG(
         "llm": Param(
             "reviews-llm",
             type="string",
+            pattern=NAME,
             title="Chat endpoint",
             description="An endpoint of the endpoint file, or an Airflow connection.",
         ),
         "baseline": Param(
             "vader",
             type="string",
+            pattern=NAME,
             title="Baseline endpoint",
             description="A custom endpoint that returns compound and sentiment.",
         ),

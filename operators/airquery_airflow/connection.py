@@ -132,7 +132,9 @@ def _header_object(name: str, key: str, value: object) -> dict[str, Secret]:
     if found is None:
         # The text is not shown: it may hold a key.
         raise InvalidEndpoint(
-            name, f"field {key!r} must be a JSON object of headers.", source="Airflow connection"
+            name,
+            f"field {key!r} must be a JSON object of headers.",
+            source=f"Airflow connection {name!r}",
         )
     return {str(header): Secret(str(text)) for header, text in found.items()}
 

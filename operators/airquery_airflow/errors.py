@@ -1,6 +1,7 @@
 """Tell Airflow whether trying a failed task again can help.
 
-What somebody has to mend first fails the task at once; everything else is left to its `retries`.
+What somebody has to mend first fails the task at once; everything else, such as a table or a
+journal that cannot be reached, is left to its `retries`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ from typing import TYPE_CHECKING
 import duckdb
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airquery.errors import AirqueryError
+from airquery.errors import (
+    AirqueryError,
+    ConfigurationError,
+    QualityError,
+    RowFailed,
+    StatementError,
+)
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_TO_BE_MENDED = (ConfigurationError, QualityError, RowFailed, StatementError)
 _WRONG_SQL = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -31,8 +39,10 @@ def airflow_errors() -> Iterator[None]:
     """Turn errors of the engine, and of SQL that cannot run, into Airflow's."""
     try:
         yield
-    except AirqueryError as error:
+    except _TO_BE_MENDED as error:
         kind = AirflowException if error.retryable else AirflowFailException
         raise kind(str(error)) from error
+    except AirqueryError as error:
+        raise AirflowException(str(error)) from error
     except _WRONG_SQL as error:
         raise AirflowFailException(f"The SQL cannot be run. {error}") from error

@@ -45,7 +45,7 @@ class Fitting:
         if elements is not None:
             columns = {n: sql for n, sql in columns.items() if sql != elements}
             columns |= {"ordinal": "_ordinal", **_fields("_element", element)}
-        _refuse_twins([*kept, *columns, "raw", "reason"])
+        _refuse_twins([*kept, *columns, "raw", "reason", "_row", "_fit"])
         reason = f"{self._reason(elements)} AS _reason"
         connection.table("_fitted").project(f"*, {reason}").create("_judged")
         fitting = connection.table("_judged").filter("_reason IS NULL")

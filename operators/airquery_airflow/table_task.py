@@ -71,10 +71,7 @@ class TableTask(BaseOperator):
         # DuckDB and the engine are loaded when a task runs, never when a DAG is parsed.
         from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
 
-        if self.partition.strip() in {"", "None"}:
-            raise AirflowFailException(
-                "No partition is named. Give the run a logical date or a partition key."
-            )
+        check_partition(self.partition)
         self._cancel = airquery.Cancel()
         self._run_number = int(context["ti"].start_date.timestamp() * 1_000_000)
         with airflow_errors():
@@ -111,3 +108,11 @@ class TableTask(BaseOperator):
             self._cancel.set()
         if self._session is not None:
             self._session.connection.interrupt()
+
+
+def check_partition(partition: str) -> None:
+    """Refuse a partition that a template rendered to nothing."""
+    if partition.strip() in {"", "None"}:
+        raise AirflowFailException(
+            "No partition is named. Give the run a logical date or a partition key."
+        )

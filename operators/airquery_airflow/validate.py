@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airquery_airflow.table_task import check_partition
+
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +70,7 @@ class ValidateOperator(BaseOperator):
         # DuckDB and the engine are loaded when a task runs, never when a DAG is parsed.
         from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
 
+        check_partition(self.partition)
         with airflow_errors():
             result = self._result()
         failed = [outcome for outcome in result.outcomes if not outcome.success]

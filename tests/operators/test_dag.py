@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import CronDataIntervalTimetable
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airquery.plan.build import parse
@@ -61,6 +62,15 @@ def test_every_template_renders_to_the_same_day_however_the_run_began(dag: DAG, 
 def test_a_run_without_a_day_fails_while_it_is_rendered(dag: DAG) -> None:
     with pytest.raises(Exception, match="'ds' is undefined"):
         rendered(dag, {"partition_key": None, "params": PARAMS})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("llm", "a' || 'b"), ("baseline", ""), ("partition", "2026-10-03'"), ("partition", "today")],
+)
+def test_a_parameter_that_could_change_the_sql_is_refused(dag: DAG, name: str, value: str) -> None:
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param(name).resolve(value)
 
 
 def test_the_dag_survives_being_stored_and_read(dag: DAG) -> None:

@@ -79,7 +79,6 @@ def test_other_days_are_neither_read_nor_written(execute: Execute, rows: Rows) -
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"source": "s.nowhere"}, "no table s.nowhere"),
         ({"column": "reply"}, "no column 'reply'"),
         ({"schema": "STRUKT<a: INT>"}, "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE"),
     ],

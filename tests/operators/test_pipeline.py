@@ -143,6 +143,25 @@ def test_what_the_model_cannot_do_ends_in_quarantine_and_the_rest_goes_on(
     ]
 
 
+def test_a_day_without_reviews_runs_through_and_asks_nothing(
+    dag: DAG, server: EndpointServer, rows: Rows
+) -> None:
+    ran = run_day(dag, date(2026, 11, 20))
+
+    assert ran.tasks == dict.fromkeys(TASKS, "success")
+    assert server.count == 0
+    assert ran.returned["validate"]["failed"] == ["expect_table_row_count_to_be_between (table)"]
+    assert rows("SELECT reviews, answered, llm_accuracy FROM reviews.evaluation") == [(0, 0, None)]
+
+
+def test_somebody_may_name_the_day(dag: DAG, server: EndpointServer, rows: Rows) -> None:
+    ran = run_day(dag, date(2026, 11, 20), {"partition": "2026-10-03"})
+
+    assert {ran.returned[task]["partition"] for task in TASKS} == {"2026-10-03"}
+    assert server.count == 20
+    assert rows("SELECT partition_key, answered FROM reviews.evaluation") == [("2026-10-03", 10)]
+
+
 def test_an_endpoint_that_asks_for_patience_gets_it(
     dag: DAG, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,9 +33,7 @@ def test_a_statement_reads_tables_and_writes_one(execute: Execute, rows: Rows) -
 def test_a_table_that_is_not_there_is_named_with_the_nearest(execute: Execute) -> None:
     execute(TransformOperator(task_id="a", sql="SELECT 1 AS n", table="s.numbers"))
 
-    with pytest.raises(
-        AirflowFailException, match=r"no table s\.numbres .*Did you mean 's\.numbers'"
-    ):
+    with pytest.raises(AirflowException, match=r"no table s\.numbres .*Did you mean 's\.numbers'"):
         execute(TransformOperator(task_id="b", sql="FROM s.numbres", table="s.t"))
 
 

@@ -139,21 +139,25 @@ def test_the_summary_stays_small_however_much_fails(execute: Execute, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("table", "content", "said"),
+    ("content", "said"),
     [
-        ("s.labels", "{", "is no JSON"),
-        ("s.labels", '{"name": "s", "expectations": []}', "at least one expectation"),
-        ("s.nowhere", None, "no table s.nowhere"),
+        ("{", "is no JSON"),
+        ('{"name": "s", "expectations": []}', "at least one expectation"),
     ],
 )
 @pytest.mark.usefixtures("labels")
-def test_what_cannot_be_checked_fails_at_once(
-    execute: Execute, tmp_path: Path, table: str, content: str | None, said: str
+def test_a_suite_that_cannot_be_read_fails_at_once(
+    execute: Execute, tmp_path: Path, content: str, said: str
 ) -> None:
     path = tmp_path / "suite.json"
-    suite(path, not_null("critical"))
-    if content is not None:
-        path.write_text(content)
+    path.write_text(content)
 
     with pytest.raises(AirflowFailException, match=said):
-        execute(ValidateOperator(task_id="validate", table=table, suite=str(path)))
+        execute(ValidateOperator(task_id="validate", table="s.labels", suite=str(path)))
+
+
+def test_a_partition_without_a_name_is_refused(execute: Execute) -> None:
+    task = ValidateOperator(task_id="v", table="s.t", suite="s.json", partition="{{ params.day }}")
+
+    with pytest.raises(AirflowFailException, match="No partition is named"):
+        execute(task, params={"day": None})
