@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +89,37 @@ def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
     journal = SqliteJournal(path)
     assert len(journal.get_many([record(n).key for n in range(900)])) == 900
     journal.close()
+
+
+MAKER = """
+import sys, time
+from pathlib import Path
+from airquery.journal.sqlite_store import SqliteJournal
+while time.time() < float(sys.argv[2]):
+    pass
+SqliteJournal(Path(sys.argv[1])).close()
+"""
+
+
+def test_processes_that_make_the_file_in_the_same_instant_all_get_it(tmp_path: Path) -> None:
+    for turn in range(4):
+        at = str(time.time() + 1.0)
+        path = str(tmp_path / f"{turn}.db")
+        makers = [
+            subprocess.Popen(
+                [sys.executable, "-c", MAKER, path, at], stderr=subprocess.PIPE, text=True
+            )
+            for _ in range(5)
+        ]
+        assert [maker.communicate(timeout=60)[1] for maker in makers] == [""] * 5
+
+
+def test_a_file_that_somebody_holds_is_not_said_to_be_broken(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError, match="Another process has held it"):
+            SqliteJournal(path, busy_timeout_s=0.1)
 
 
 def test_threads_read_while_it_writes(tmp_path: Path) -> None:

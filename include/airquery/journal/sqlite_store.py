@@ -40,10 +40,11 @@ _Row = tuple[bytes, str, str | None, float, float, bytes]
 
 
 class SqliteJournal:
-    """A `Journal` in the file `path`, made on first use."""
+    """A `Journal` in the file `path`, made on first use; `busy_timeout_s` is spent on other writers."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
+        self._busy_timeout_s = busy_timeout_s
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._reading = threading.Lock()
         with self._explained(), ExitStack() as opened:
@@ -91,10 +92,10 @@ class SqliteJournal:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection, patience_s=self._busy_timeout_s)
             connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
             connection.close()
@@ -113,9 +114,12 @@ class SqliteJournal:
         try:
             yield
         except (sqlite3.Error, OSError, zstandard.ZstdError) as problem:
+            mend = "Move the file away (its answers will be paid for again)"
+            if _is_busy(problem):
+                mend = f"Another process has held it for {self._busy_timeout_s:g} s: wait for it or end it"
             raise JournalError(
-                f"The journal {self.path} cannot be used: {problem}. Move the file away (its "
-                "answers will be paid for again), or name another with AIRQUERY_JOURNAL."
+                f"The journal {self.path} cannot be used: {problem}. {mend}, or name another with "
+                "AIRQUERY_JOURNAL."
             ) from problem
 
     def _write(self, connection: sqlite3.Connection) -> None:
@@ -141,6 +145,30 @@ class SqliteJournal:
         else:
             for _, done in batch:
                 done.set_result(None)
+
+
+def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:
+    """Switch a database to write-ahead logging, once in its life.
+
+    SQLite does not wait for its busy timeout here: where several processes make the file at once,
+    all but one are refused until that one is done.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as problem:
+            if not _is_busy(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(GROUP_COMMIT_S)
+        else:
+            return
+
+
+def _is_busy(problem: Exception) -> bool:
+    code = getattr(problem, "sqlite_errorcode", None)
+    # The low byte is the error, the others say more about it.
+    return isinstance(code, int) and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 @contextmanager
