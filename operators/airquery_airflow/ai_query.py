@@ -89,7 +89,7 @@ class _Progress:
             return
         self._next = now + self._every_s
         log.info(
-            "%d of %d requests answered: %d sent, %d from the journal, %d failed, %.4f %s, %.0f s",
+            "%d of %d requests answered: %d sent, %d from the journal, %d failed, %.6f %s, %.0f s",
             stats.answered,
             stats.requests,
             stats.sent,

@@ -74,6 +74,6 @@ class Manifest:
             said += (
                 f"; {self.requests_sent} requests sent, {self.from_journal} from the journal, "
                 f"{self.failed} failed; {self.prompt_tokens} + {self.completion_tokens} tokens, "
-                f"{self.price:.4f} {self.currency}"
+                f"{self.price:.6f} {self.currency}"
             )
         return said

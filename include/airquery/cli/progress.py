@@ -89,7 +89,7 @@ def summary_lines(run: Run) -> list[str]:
         if stats.retries:
             said += f"; {stats.retries:,} retries"
         if stats.price:
-            said += f"; {stats.price:.4f} {stats.currency}"
+            said += f"; {stats.price:.6f} {stats.currency}"
         lines.append(said)
     if run.failures:
         lines.append(f"first failure: {run.failures[0]}")
