@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from airquery.errors import JournalError
@@ -42,6 +43,17 @@ def test_what_was_acknowledged_is_read_back_whole(tmp_path: Path) -> None:
     journal.close()
 
     assert found == {r.key: r for r in records}
+
+
+def test_closing_leaves_no_file_open(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    journal.claim([record(1).key])
+    journal.append(record(1)).result(timeout=30)
+    journal.get_many([record(1).key])
+    journal.close()
+
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert [path for path in opened if path.startswith(str(tmp_path))] == []
 
 
 def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The only loop: every request of this process is asked here, each once.
 
-A request is first looked for among those in flight, then in the journal; only then is it sent, by
-one event loop on one thread. An answer is handed out after the journal made it durable, so a crash
+A request is first looked for among those in flight, then in the journal; only then is it claimed,
+so that no other process sends it, and sent, by one event loop on one thread. An answer is handed out after the journal made it durable, so a crash
 loses at most what is in flight. When the last statement that wants a request goes away, the
 request is dropped unless it is on the wire: what is paid for is waited for and remembered.
 """
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
+HELD_POLL_S = 0.2
 
 
 class Engine:
@@ -52,6 +53,9 @@ class Engine:
         self._lock = threading.Lock()
         self._flights: dict[bytes, Flight] = {}
         self._gates: dict[tuple[str, str | None], asyncio.Semaphore] = {}
+        # What another process is asking; only the loop's thread looks at these two.
+        self._held: dict[bytes, Flight] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="airquery-engine", daemon=True
@@ -78,14 +82,19 @@ class Engine:
         # them, and whatever ended before is in the journal. So no request is sent twice.
         try:
             remembered = self._journal.get_many(list(mine))
+            claimed = self._journal.claim([key for key in mine if key not in remembered])
         except JournalError as problem:
             for flight in mine.values():
                 self._land(flight, Ending(outcome=_unsendable(problem)))
             raise
         for key, record in remembered.items():
             self._replay(mine.pop(key), record)
+        if claimed:
+            self._loop.call_soon_threadsafe(
+                self._launch, [mine.pop(k) for k in new if k in claimed]
+            )
         if mine:
-            self._loop.call_soon_threadsafe(self._launch, list(mine.values()))
+            self._loop.call_soon_threadsafe(self._hold, mine)
 
     def release(self, statement: Statement) -> None:
         """Drop what only this statement still wants and what is not on the wire."""
@@ -109,6 +118,34 @@ class Engine:
         for flight in flights:
             flight.task = self._loop.create_task(self._fly(flight))
 
+    def _hold(self, flights: dict[bytes, Flight]) -> None:
+        self._held.update(flights)
+        if self._watching is None or self._watching.done():
+            self._watching = self._loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Wait for what other processes are asking: for their answers, or to ask in their place."""
+        while self._held:
+            await asyncio.sleep(HELD_POLL_S)
+            for key in [
+                k for k, flight in self._held.items() if self._flights.get(k) is not flight
+            ]:
+                del self._held[key]
+            keys = list(self._held)
+            try:
+                remembered, claimed = await asyncio.to_thread(self._look_again, keys)
+            except JournalError as problem:
+                for key in keys:
+                    self._land(self._held.pop(key), Ending(outcome=_unsendable(problem)))
+                continue
+            for key, record in remembered.items():
+                self._replay(self._held.pop(key), record)
+            self._launch([self._held.pop(key) for key in keys if key in claimed])
+
+    def _look_again(self, keys: Sequence[bytes]) -> tuple[dict[bytes, Record], set[bytes]]:
+        remembered = self._journal.get_many(keys)
+        return remembered, self._journal.claim([key for key in keys if key not in remembered])
+
     def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
             if not flight.on_wire and self._forget_unwanted(flight) and flight.task is not None:
@@ -120,7 +157,8 @@ class Engine:
             if flight.waiting:
                 return False
             self._flights.pop(flight.request.key, None)
-            return True
+        self._journal.release([flight.request.key])
+        return True
 
     async def _stop(self) -> None:
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -128,6 +166,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._attempts.close()
+        await self._loop.shutdown_default_executor()
 
     async def _fly(self, flight: Flight) -> None:
         """Bring one request to its end: sent, remembered, settled."""
@@ -154,6 +193,8 @@ class Engine:
             latency_s=ending.latency_s,
             attempts=ending.attempts,
         )
+        if isinstance(ending.outcome, Failure):
+            self._journal.release([flight.request.key])
         self._settle(flight, result)
 
     def _replay(self, flight: Flight, record: Record) -> None:

@@ -19,7 +19,9 @@ import zstandard
 
 import airquery_sql
 from airquery.errors import JournalError
+from airquery.journal.claims import LEASE_S, SqliteClaims
 from airquery.journal.record import Record, compress, decompress
+from airquery.journal.transaction import in_chunks, marks, transaction
 
 
 if TYPE_CHECKING:
@@ -29,10 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql")
 GROUP_COMMIT_S = 0.02
 BUSY_TIMEOUT_S = 30.0
-KEYS_PER_LOOKUP = 500
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
 _Item = tuple[Record, Future[None]]
@@ -40,9 +41,15 @@ _Row = tuple[bytes, str, str | None, float, float, bytes]
 
 
 class SqliteJournal:
-    """A `Journal` in the file `path`, made on first use; `busy_timeout_s` is spent on other writers."""
+    """A `Journal` in the file `path`, made on first use.
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    `busy_timeout_s` is spent on other writers, `lease_s` is how long the claims of a process last
+    that has stopped without a word.
+    """
+
+    def __init__(
+        self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, lease_s: float = LEASE_S
+    ) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -52,7 +59,10 @@ class SqliteJournal:
             writing = opened.enter_context(closing(self._connect()))
             _migrate(writing, path)
             self._reader = opened.enter_context(closing(self._connect()))
+            claiming = opened.enter_context(closing(self._connect()))
+            claiming.execute("PRAGMA synchronous = NORMAL")
             opened.pop_all()
+        self._claims = SqliteClaims(claiming, lease_s=lease_s)
         self._writer = threading.Thread(
             target=self._write, args=(writing,), name="airquery-journal", daemon=True
         )
@@ -62,8 +72,8 @@ class SqliteJournal:
         """Return the records of those keys that are known. Raises `JournalError`."""
         found: dict[bytes, Record] = {}
         with self._explained():
-            for start in range(0, len(keys), KEYS_PER_LOOKUP):
-                for row in self._rows(keys[start : start + KEYS_PER_LOOKUP]):
+            for some in in_chunks(keys):
+                for row in self._rows(some):
                     key, endpoint, model, created_at, latency_s, body = row
                     found[key] = Record(
                         key=key,
@@ -74,6 +84,15 @@ class SqliteJournal:
                         body=decompress(body),
                     )
         return found
+
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of `keys` that this process may send now. Raises `JournalError`."""
+        with self._explained():
+            return self._claims.acquire(keys)
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Let others send what this process claimed and will not answer."""
+        self._claims.release(keys)
 
     def append(self, record: Record) -> Future[None]:
         """Keep a record; the future is done when it would survive a loss of power."""
@@ -87,6 +106,7 @@ class SqliteJournal:
         """Write what is waiting and stop the writer."""
         self._inbox.put(None)
         self._writer.join()
+        self._claims.close()
         with self._reading:
             self._reader.close()
 
@@ -103,8 +123,7 @@ class SqliteJournal:
         return connection
 
     def _rows(self, keys: Sequence[bytes]) -> list[_Row]:
-        marks = ",".join("?" * len(keys))
-        query = f"{LOOKUP} ({marks})"
+        query = f"{LOOKUP} ({marks(keys)})"
         with self._reading:
             return self._reader.execute(query, keys).fetchall()
 
@@ -134,15 +153,17 @@ class SqliteJournal:
             for r, _ in batch
         ]
         try:
-            with self._explained(), _transaction(connection):
+            with self._explained(), transaction(connection):
                 connection.executemany(
                     "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
                 )
+                connection.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
         except JournalError as problem:
             log.exception("journal commit failed records=%d", len(rows))
             for _, done in batch:
                 done.set_exception(problem)
         else:
+            self._claims.forget(record.key for record, _ in batch)
             for _, done in batch:
                 done.set_result(None)
 
@@ -171,17 +192,6 @@ def _is_busy(problem: Exception) -> bool:
     return isinstance(code, int) and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.execute("COMMIT")
-
-
 def _batches(inbox: queue.SimpleQueue[_Item | None]) -> Iterator[list[_Item]]:
     """Yield what arrived within one commit interval, until the inbox is closed."""
     while (first := inbox.get()) is not None:
@@ -201,14 +211,14 @@ def _batches(inbox: queue.SimpleQueue[_Item | None]) -> Iterator[list[_Item]]:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the file to this version; refuse a newer one, untouched."""
-    with _transaction(connection):
+    with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
+        if version > len(MIGRATIONS):
             raise JournalError(
                 f"The journal {path} was written by a newer airquery (schema {version}, this one "
-                f"knows {SCHEMA_VERSION}). Upgrade airquery, or name another file with "
+                f"knows {len(MIGRATIONS)}). Upgrade airquery, or name another file with "
                 "AIRQUERY_JOURNAL."
             )
-        if version == 0:
-            connection.execute(airquery_sql.read("journal/0001_create.sql"))
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for migration in MIGRATIONS[version:]:
+            connection.execute(airquery_sql.read(migration))
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

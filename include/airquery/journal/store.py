@@ -1,4 +1,8 @@
-"""What the engine asks of a journal, whichever database keeps it."""
+"""What the engine asks of a journal, whichever database keeps it.
+
+A request is sent by a process only between `claim`, which gives it to one process, and `append` or
+`release`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,15 @@ class Journal(Protocol):
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
         """Return the records of those keys that are known. Raises `JournalError`."""
+
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of `keys` that this process may send now. Raises `JournalError`.
+
+        The others are answered by now, or claimed by another process.
+        """
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Let others send what this process claimed and will not answer."""
 
     def append(self, record: Record) -> Future[None]:
         """Keep a record; the future is done when it would survive a loss of power."""

@@ -1,0 +1,5 @@
+CREATE TABLE claim (
+  key BLOB PRIMARY KEY,
+  owner TEXT NOT NULL,
+  expires_at REAL NOT NULL
+) WITHOUT ROWID;
