@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import airquery
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airquery.testing import EndpointServer
 
 
 NAMES = [
@@ -49,3 +56,23 @@ def test_importing_airquery_imports_no_engine() -> None:
     program = f"import sys, airquery; print([m for m in {heavy!r} if m in sys.modules])"
 
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+def test_running_a_statement_imports_neither_pandas_nor_airflow(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    heavy = ("pandas", "airflow", "great_expectations", "xllamacpp")
+    program = (
+        "import sys, airquery; from airquery.endpoints.endpoint import Endpoint;"
+        f"endpoint = Endpoint(name='llm', task='chat', base_url={server.url + '/v1'!r}, model='m');"
+        "registry = airquery.Registry.from_mapping({'llm': endpoint});"
+        f"settings = airquery.Settings.read(home={str(tmp_path)!r});"
+        "connection = airquery.connect(registry=registry, settings=settings);"
+        "sql = \"SELECT ai_query('llm', t, returnType => 'STRING') FROM (VALUES ('x'), (NULL)) AS v(t)\";"
+        "print(airquery.run(connection, sql).table.num_rows);"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+
+    output = subprocess.check_output([sys.executable, "-c", program], text=True)
+
+    assert output.split(maxsplit=1) == ["2", "[]\n"]

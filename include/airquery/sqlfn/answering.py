@@ -18,6 +18,7 @@ import pyarrow as pa
 from airquery.answer import Answer, Failure
 from airquery.errors import RowFailed
 from airquery.execute.statement import Cancel, Statement
+from airquery.output.column import text_column
 from airquery.output.value import error_struct, json_texts
 from airquery.sqlfn.call import Arguments, Call, resolve
 
@@ -128,7 +129,7 @@ def _answer(
         statement.check()
         if not wait:
             time.sleep(SLICE_S)
-    return pa.array(_texts(statement, call, asked), pa.string())
+    return text_column(_texts(statement, call, asked))
 
 
 def _texts(statement: Statement, call: Call, asked: Sequence[Request | None]) -> list[str | None]:

@@ -19,6 +19,7 @@ from duckdb.func import ARROW, SPECIAL
 
 import airquery_sql
 from airquery.answer import Answer
+from airquery.output.column import text_column
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape, error_struct, json_texts
 from airquery.sqlfn.answering import Session, answer_chunk
@@ -167,7 +168,7 @@ def _fit_text(documents: Column, ddl: Column) -> Column:
     """Find and cast the JSON in each document: a value, or the reason why there is none."""
     texts: list[str | None] = documents.to_pylist()
     if not texts:
-        return pa.array([], pa.string())
+        return text_column([])
     shape = Shape(structure=parse_ddl(ddl[0].as_py(), argument="schema"))
     values = iter(json_texts([Answer(value=t) for t in texts if t is not None], shape))
-    return pa.array([None if t is None else error_struct(next(values)) for t in texts], pa.string())
+    return text_column([None if t is None else error_struct(next(values)) for t in texts])
