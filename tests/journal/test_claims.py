@@ -133,6 +133,20 @@ def test_a_claim_from_another_machine_holds_until_its_lease_ends(
     assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
 
 
+def test_a_release_that_cannot_be_written_is_tried_again_without_haste(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = SqliteJournal(path)
+    journal.claim(KEYS[:1])
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DROP TABLE claim")
+    journal.release(KEYS[:1])
+    time.sleep(0.3)
+    journal.close()
+
+    assert 1 <= caplog.text.count("claims not written, trying again") <= 3
+
+
 def test_a_living_owner_renews_its_claims(path: Path, other: SqliteJournal) -> None:
     living = SqliteJournal(path, lease_s=0.3)
     living.claim(KEYS[:1])

@@ -30,14 +30,19 @@ _COUNT_END: Final = 2**53
 
 
 def post(endpoint: Endpoint, url: str, payload: Mapping[str, object]) -> HttpRequest:
-    """Frame a JSON body with the endpoint's headers. Its own go before those set here."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    """Frame a JSON body with the endpoint's headers."""
+    framed = {"Content-Type": "application/json", **headers(endpoint)}
+    return HttpRequest(url=url, headers=framed, body=orjson.dumps(payload))
+
+
+def headers(endpoint: Endpoint) -> dict[str, str]:
+    """Return what every request to the endpoint carries. Its own go before those set here."""
+    usual = {"Accept": "application/json"}
     if endpoint.api_key is not None:
-        headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+        usual["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
     own = {name: value.reveal() for name, value in endpoint.headers.items()}
     taken = {name.lower() for name in own}
-    rest = {name: value for name, value in headers.items() if name.lower() not in taken}
-    return HttpRequest(url=url, headers={**rest, **own}, body=orjson.dumps(payload))
+    return {**{name: value for name, value in usual.items() if name.lower() not in taken}, **own}
 
 
 def url(endpoint: Endpoint, path: str) -> str:

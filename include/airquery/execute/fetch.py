@@ -49,7 +49,7 @@ def probe(endpoint: Endpoint) -> str:
         async with Transport() as transport:
             url = endpoint.base_url.rstrip("/") + "/models"
             return await transport.get(
-                url, headers=wire.post(endpoint, url, {}).headers, timeout_s=PROBE_TIMEOUT_S
+                url, headers=wire.headers(endpoint), timeout_s=PROBE_TIMEOUT_S
             )
 
     reply = asyncio.run(get())

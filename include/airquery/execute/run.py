@@ -199,7 +199,12 @@ class Engine:
 
     def _replay(self, flight: Flight, record: Record) -> None:
         """Settle a flight by a remembered reply, read as if it came now."""
-        outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
+        try:
+            outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
+        except Exception as problem:
+            # As in `_fly`: a row that is waited for has to end.
+            log.exception("replay ended in a defect endpoint=%s", flight.request.endpoint.name)
+            outcome = _unsendable(problem)
         self._settle(flight, Result(outcome=outcome, source="journal", latency_s=record.latency_s))
 
     def _settle(self, flight: Flight, result: Result) -> None:

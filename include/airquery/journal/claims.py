@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 RENEWALS_PER_LEASE = 3
+RETRY_S = 1.0
 
 
 class SqliteClaims:
@@ -116,6 +117,8 @@ class SqliteClaims:
                 except sqlite3.Error:
                     log.warning("claims not written, trying again", exc_info=True)
                     self._inbox.put(given_back)
+                    # A disk that is full stays so for a while.
+                    time.sleep(RETRY_S)
 
     def _delete(self, given_back: list[tuple[bytes, int]]) -> None:
         with self._lock:
