@@ -10,11 +10,15 @@ from airquery.errors import condition_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the endpoint counted them; `cached_tokens` are part of `prompt_tokens`."""
+    """Tokens as the endpoint counted them.
+
+    `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Answer:
     """One decoded reply.
 
     `value` is text (chat, completions), a list of floats (embeddings) or any JSON value (custom).
+    `logprobs` is what the endpoint says of the tokens' probabilities, as it sent it: for chat a list
+    of `{"token", "logprob", "top_logprobs"}`.
     """
 
     value: object
@@ -29,6 +35,7 @@ class Answer:
     model: str | None = None
     finish_reason: str | None = None
     request_id: str | None = None
+    logprobs: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

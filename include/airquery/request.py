@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture that goes with a request: the bytes of a whole JPEG or PNG file."""
+
+    media_type: Literal["image/jpeg", "image/png"]
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request to one endpoint.
 
     `input` is the JSON value of the SQL argument `request`: a string, or an object for a struct.
+    `system` is the instruction that stands before it, `files` the pictures it is about; only chat
+    has them.
     `parameters` are the model parameters as they go over the wire, `response_format` the OpenAI
     `response_format` object or None. `key` is 32 bytes of BLAKE2b over the canonical form of all
     that can change the answer: equal keys mean the same answer, in any process and on any day.
@@ -25,6 +35,8 @@ class Request:
 
     endpoint: Endpoint
     input: object
+    system: str | None = None
+    files: tuple[Image, ...] = ()
     parameters: dict[str, object] = field(default_factory=dict)
     response_format: dict[str, object] | None = None
     key: bytes = field(init=False)
@@ -36,8 +48,15 @@ class Request:
 def _fingerprint(request: Request) -> bytes:
     """Hash the canonical form. The endpoint's name, key and limits are not part of it."""
     endpoint = request.endpoint
+    # What was not given is left out, so that a new argument changes no key of before.
+    given: dict[str, object] = {}
+    if request.system is not None:
+        given["system"] = request.system
+    if request.files:
+        given["files"] = [blake2b(file.data, digest_size=32).hexdigest() for file in request.files]
     canonical = orjson.dumps(
         {
+            **given,
             "identity": endpoint.identity,
             "provider": endpoint.provider,
             "task": endpoint.task,

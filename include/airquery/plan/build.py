@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airquery.sqlfn.calls import CallSite, call_nodes, call_sites
+from airquery.sqlfn.dialects import AirqueryDuckDB
 
 
 AHEAD = "_ai_query_ahead"
@@ -64,7 +65,7 @@ def parse(text: str) -> exp.Expr | None:
     # It warns of syntax that it leaves alone; leaving it alone is what is wanted here.
     glot.setLevel(logging.ERROR)
     try:
-        tree = sqlglot.parse_one(text, read="duckdb")
+        tree = sqlglot.parse_one(text, read=AirqueryDuckDB)
     except SqlglotError:
         return None
     finally:

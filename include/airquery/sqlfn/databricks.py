@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airquery.errors import StatementError
+from airquery.sqlfn.dialects import AirqueryDatabricks
 
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def substitute(text: str, variables: Mapping[str, str]) -> str:
 def to_duckdb(text: str) -> list[str]:
     """Translate a script of Databricks SQL, statement by statement. Raises `StatementError`."""
     try:
-        trees: Iterable[exp.Expr | None] = sqlglot.parse(text, read="databricks")
+        trees: Iterable[exp.Expr | None] = sqlglot.parse(text, read=AirqueryDatabricks)
     except SqlglotError as problem:
         raise StatementError(
             "AI_FUNCTION_COMPILATION_ERROR", f"The statement is not Databricks SQL: {problem}"
