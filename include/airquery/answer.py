@@ -44,12 +44,14 @@ class Failure:
 
     `condition` is one of `airquery.errors.SQLSTATE`, `retryable` says whether asking again may
     help, `retry_after_s` is how long the endpoint asked to wait, `raw` the reply it is about.
+    `fatal` says that every further request to the endpoint would end the same.
     """
 
     condition: str
     message: str
     http_status: int | None = None
     retryable: bool = False
+    fatal: bool = False
     retry_after_s: float | None = None
     attempts: int = 1
     raw: str | None = None

@@ -18,8 +18,9 @@ from airquery.execute.interrupt import Interrupts
 from airquery.execute.run import Engine
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.settings import Settings
-from airquery.sqlfn.answering import Session
+from airquery.sqlfn.call import Rules
 from airquery.sqlfn.register import add_functions, add_macros, session_of
+from airquery.sqlfn.session import Session
 
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ def register(
             registry=registry or Registry.read(known),
             engine=engine_for(known.journal_path()),
             interrupts=_interrupts,
+            rules=Rules(
+                strict_databricks=known.strict_databricks,
+                compat_error_struct=known.compat_error_struct,
+            ),
         )
         add_functions(connection, session)
     add_macros(connection)

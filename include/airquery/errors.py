@@ -3,12 +3,15 @@
     AirqueryError
     ├── ConfigurationError      before any request: mend the configuration
     │   ├── UnknownEndpoint
+    │   ├── NoDefaultEndpoint
     │   ├── InvalidEndpoint
     │   ├── InvalidSetting
     │   ├── MissingPackage
     │   └── Unreachable         an address could not be read; carries its Failure
     ├── StatementError          before any request: mend the SQL; carries condition and SQLSTATE
     ├── RowFailed               a row failed under failOnError => true; carries its Failure
+    ├── EndpointRefused         every further request would fail the same; carries the Failure
+    ├── TooManyFailures         more rows failed than maxErrorRatio allows
     ├── Cancelled               somebody stopped the statement; what was answered is kept
     ├── JournalError            the journal cannot be used; names the file
     ├── WarehouseError          a table cannot be read or written; names the table
@@ -36,12 +39,15 @@ SQLSTATE = {
     "AI_FUNCTION_HTTP_PARSE_COLUMNS_ERROR": "2203G",
     "AI_FUNCTION_HTTP_REQUEST_ERROR": "08000",
     "AI_FUNCTION_INVALID_HTTP_RESPONSE": "08000",
+    "AI_FUNCTION_INVALID_MAX_WORDS": "22032",
     "AI_FUNCTION_INVALID_MODEL_PARAMETERS": "22023",
     "AI_FUNCTION_INVALID_RESPONSE_FORMAT_TYPE": "0A000",
     "AI_FUNCTION_JSON_PARSE_ERROR": "22000",
+    "AI_FUNCTION_MODEL_SCHEMA_PARSE_ERROR": "2203G",
     "AI_FUNCTION_UNSUPPORTED_REQUEST": "0A000",
     "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT": "0A000",
     "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE": "0A000",
+    "AI_INVALID_ARGUMENT_VALUE_ERROR": "22032",
 }
 
 
@@ -82,6 +88,21 @@ class UnknownEndpoint(ConfigurationError):
         )
 
 
+class NoDefaultEndpoint(ConfigurationError):
+    """A function is called without an endpoint, and nothing says which one it asks."""
+
+    def __init__(self, function: str, *, task: str, known: Iterable[str]) -> None:
+        self.function = function
+        names = sorted(known)
+        there = f"There are {', '.join(names)}" if names else "None is registered"
+        super().__init__(
+            f"{function} names no endpoint, and there is no default for it. Write endpoint => "
+            f"'name', or set one for all calls: 'functions: {{{function}: name}}' in the file that "
+            f"AIRQUERY_ENDPOINTS names, or the variable AIRQUERY_FUNCTION_{function.upper()}. It "
+            f"takes an endpoint of task {task}. {there}."
+        )
+
+
 class InvalidEndpoint(ConfigurationError):
     """An endpoint is declared, but not in a way that can be used."""
 
@@ -115,6 +136,7 @@ class StatementError(AirqueryError):
 
     def __init__(self, condition: str, message: str) -> None:
         self.condition = condition
+        self.message = message
         super().__init__(condition_text(condition, message))
 
 
@@ -127,6 +149,29 @@ class RowFailed(AirqueryError):
         super().__init__(
             f"{failure} Use failOnError => false to keep the other rows, each failed one with its "
             "message. What was answered is in the journal: running again does not pay for it."
+        )
+
+
+class EndpointRefused(AirqueryError):
+    """An endpoint answers so that every further request would fail the same, such as a wrong key."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(
+            f"{failure} Every further request would end the same, so no more were sent. What was "
+            "answered is in the journal: running again asks only for the rest."
+        )
+
+
+class TooManyFailures(AirqueryError):
+    """More requests of a call failed than its maxErrorRatio allows."""
+
+    def __init__(self, *, failed: int, requests: int, ratio: float, example: Failure) -> None:
+        self.failure = example
+        super().__init__(
+            f"{failed} of {requests} distinct requests failed, more than maxErrorRatio {ratio:g} "
+            f"allows. One of them: {example} What was answered is in the journal: running again "
+            "does not pay for it."
         )
 
 

@@ -21,7 +21,7 @@ from airquery.connection import register
 from airquery.errors import AirqueryError
 from airquery.execute.statement import Cancel, RunStats, Statement
 from airquery.plan.build import Plan, build, parse
-from airquery.sqlfn.answering import SLICE_S, Session
+from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.arguments import check_arguments
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.answer import Failure
+    from airquery.sqlfn.session import Session
 
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class _Job:
     def _execute(self, plan: Plan) -> None:
         if not plan.rounds:
             self._fetch(plan.text)
+            self.statement.check_ratios()
             return
         owner = _begin(self.connection)
         try:
@@ -166,6 +168,7 @@ class _Job:
                 self.connection.begin()
             self.statement.mark_collected()
             self._fetch(plan.text)
+            self.statement.check_ratios()
             if owner:
                 self.connection.commit()
         except BaseException:
@@ -175,12 +178,21 @@ class _Job:
             raise
 
     def _collect(self, query: str) -> None:
-        """Read a collecting query to its end, then wait for what it began."""
-        reader = self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
-        for _ in reader:
+        """Read a collecting query to its end, then wait for what it began.
+
+        Again, while there are rows whose answers decide what they ask next.
+        """
+        while True:
+            self.statement.take_unfinished()
+            reader = self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
+            for _ in reader:
+                self.statement.check()
+            while not self.statement.wait_for_all(timeout_s=SLICE_S):
+                self.statement.check()
+                self.statement.check_ratios()
             self.statement.check()
-        while not self.statement.wait_for_all(timeout_s=SLICE_S):
-            self.statement.check()
+            if not self.statement.take_unfinished():
+                return
 
     def _fetch(self, text: str) -> None:
         self.statement.check()

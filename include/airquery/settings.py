@@ -61,6 +61,14 @@ def _journal(value: object) -> str:
     return f"{_SQLITE}{file}"
 
 
+def _flag(value: object) -> bool:
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("must be true or false.")
+    return found
+
+
 def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
@@ -84,6 +92,9 @@ class Settings(BaseSettings):
     warehouse: Annotated[str, PlainValidator(_warehouse)] = Field(
         default_factory=lambda known: str(known["home"] / "warehouse")
     )
+
+    strict_databricks: Annotated[bool, PlainValidator(_flag)] = False
+    compat_error_struct: Annotated[bool, PlainValidator(_flag)] = False
 
     @classmethod
     def read(cls, **values: Any) -> Self:

@@ -272,8 +272,8 @@ def test_a_bad_declaration_is_named_with_its_mend(
         (
             "endpoints: {}\nendpoint: {}",
             (
-                " has 'endpoint' at its top level, where only 'endpoints', and names that start with "
-                "'x-', may stand. Did you mean 'endpoints'?"
+                " has 'endpoint' at its top level, where only 'endpoints', 'functions', and names "
+                "that start with 'x-', may stand. Did you mean 'endpoints'?"
             ),
         ),
         (

@@ -47,8 +47,8 @@ def ask(settings: airquery.Settings, answer: object, call: str) -> list[tuple[ob
         ),
         (
             {"label": "good", "extra": 1},
-            "ai_query('model', 'x', returnType => 'STRUCT<label: STRING>')",
-            {"label": "good"},
+            "ai_query('model', 'x', returnType => 'STRUCT<label: STRING, extra: INT>')",
+            {"label": "good", "extra": 1},
         ),
         (0.25, "ai_query('model', 'x', returnType => 'DOUBLE')", 0.25),
         ({"a": [1]}, "ai_query('model', 'x', returnType => 'STRING')", '{"a":[1]}'),

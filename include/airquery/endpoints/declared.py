@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 PREFIX = "AIRQUERY_ENDPOINT_"
+FUNCTION_PREFIX = "AIRQUERY_FUNCTION_"
+_TOP = ("endpoints", "functions")
 _EXAMPLE = "{task: chat, base_url: 'http://127.0.0.1:8080/v1', model: my-model}"
 
 
@@ -46,6 +48,41 @@ class _Loader(yaml.SafeLoader):
 
 def from_file(path: Path) -> dict[str, Declaration]:
     """Read the endpoints that a YAML file declares. Raises `ConfigurationError`."""
+    top, where = _top_of(path)
+    declared = {} if top["endpoints"] is None else top["endpoints"]
+    if not isinstance(declared, Mapping):
+        raise InvalidSetting(
+            f"{where}: 'endpoints' must map each name to its fields. Write my-llm: {_EXAMPLE}"
+        )
+    found = [declare(name, fields, source=str(path)) for name, fields in declared.items()]
+    return {declaration.name: declaration for declaration in found}
+
+
+def defaults_from_file(path: Path) -> dict[str, str]:
+    """Read which endpoints the functions ask by default. Raises `ConfigurationError`."""
+    top, where = _top_of(path)
+    given = top.get("functions") or {}
+    if not isinstance(given, Mapping) or not all(
+        isinstance(one, str) for pair in given.items() for one in pair
+    ):
+        raise InvalidSetting(
+            f"{where}: 'functions' must map names of functions to names of endpoints. Write "
+            "functions: {ai_classify: my-llm, default: my-llm}"
+        )
+    return {str(function).lower(): str(endpoint) for function, endpoint in given.items()}
+
+
+def defaults_from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read `AIRQUERY_FUNCTION_<NAME>` variables: `AI_CLASSIFY` is ai_classify. Blank is unset."""
+    return {
+        variable.removeprefix(FUNCTION_PREFIX).lower(): environ[variable].strip()
+        for variable in environ
+        if variable.startswith(FUNCTION_PREFIX) and environ[variable].strip()
+    }
+
+
+def _top_of(path: Path) -> tuple[Mapping[str, object], str]:
+    """Return what a file holds at its top level, and how messages call it."""
     where = f"The endpoint file {str(path)!r}"
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,18 +97,12 @@ def from_file(path: Path) -> dict[str, Declaration]:
             f"{where} has no 'endpoints' at its top level. Write endpoints: {{my-llm: {_EXAMPLE}}}"
         )
     for key in top:
-        if key != "endpoints" and not str(key).startswith("x-"):
+        if key not in _TOP and not str(key).startswith("x-"):
             raise InvalidSetting(
-                f"{where} has {key!r:.60} at its top level, where only 'endpoints', and names that "
-                f"start with 'x-', may stand. {suggestion(str(key), ['endpoints'])}"
+                f"{where} has {key!r:.60} at its top level, where only 'endpoints', 'functions', and "
+                f"names that start with 'x-', may stand. {suggestion(str(key), _TOP)}"
             )
-    declared = {} if top["endpoints"] is None else top["endpoints"]
-    if not isinstance(declared, Mapping):
-        raise InvalidSetting(
-            f"{where}: 'endpoints' must map each name to its fields. Write my-llm: {_EXAMPLE}"
-        )
-    found = [declare(name, fields, source=str(path)) for name, fields in declared.items()]
-    return {declaration.name: declaration for declaration in found}
+    return top, where
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Declaration]:

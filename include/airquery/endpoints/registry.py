@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airquery.endpoints.endpoint import Endpoint
-from airquery.errors import InvalidEndpoint, UnknownEndpoint
+from airquery.errors import InvalidEndpoint, NoDefaultEndpoint, UnknownEndpoint
 
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from airquery.endpoints.declaration import Declaration
     from airquery.settings import Settings
+
+
+# The name under which `functions` sets the endpoint of every function it does not list.
+DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Registry:
     """The endpoints that are known, ready to be asked for."""
 
     _entries: Mapping[str, Endpoint | _Unresolved] = field(default_factory=dict)
+    _defaults: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -51,23 +56,38 @@ class Registry:
             environ: Where `${NAME}` and `AIRQUERY_ENDPOINT_<NAME>` are looked up, now and not later.
         """
         # The parsers are loaded here, so that Python users who need none do not wait for them.
-        from airquery.endpoints.declared import from_environment, from_file  # noqa: PLC0415
+        from airquery.endpoints.declared import (  # noqa: PLC0415
+            defaults_from_environment,
+            defaults_from_file,
+            from_environment,
+            from_file,
+        )
 
         path: Path | str | None
         if source is None:
             path = environ.get("AIRQUERY_ENDPOINTS", "").strip()
         else:
             path = source if isinstance(source, str | Path) else source.endpoints
-        declared = from_file(Path(path).expanduser()) if path else {}
-        return cls(_resolved({**declared, **from_environment(environ)}, environ))
+        file = Path(path).expanduser() if path else None
+        declared = from_file(file) if file else {}
+        defaults = defaults_from_file(file) if file else {}
+        return cls(
+            _resolved({**declared, **from_environment(environ)}, environ),
+            {**defaults, **defaults_from_environment(environ)},
+        )
 
     @classmethod
     def from_mapping(
         cls,
         endpoints: Mapping[str, Endpoint | Mapping[str, object]],
         environ: Mapping[str, str] = os.environ,
+        *,
+        functions: Mapping[str, str] | None = None,
     ) -> Registry:
-        """Make a registry of endpoints, or of the fields that a file would hold for each."""
+        """Make a registry of endpoints, or of the fields that a file would hold for each.
+
+        `functions` names the default endpoints of functions, as `functions:` in a file does.
+        """
         # As in `read`.
         from airquery.endpoints.declaration import declare  # noqa: PLC0415
 
@@ -78,7 +98,7 @@ class Registry:
                 entries[name] = replace(value, name=name)
             else:
                 declared[name] = declare(name, value, source="Python")
-        return cls({**entries, **_resolved(declared, environ)})
+        return cls({**entries, **_resolved(declared, environ)}, dict(functions or {}))
 
     def names(self) -> tuple[str, ...]:
         """Return every declared name, sorted, also of those that cannot be used."""
@@ -97,9 +117,30 @@ class Registry:
             raise InvalidEndpoint(name, entry.problem, source=entry.source)
         return entry
 
+    def default(self, function: str, *, task: str) -> Endpoint:
+        """Return the endpoint a function asks when a call names none.
+
+        It is the one that `functions` names for it, else that for "default", else the only
+        endpoint of the task. Raises `NoDefaultEndpoint`, and what `get` raises.
+        """
+        name = self.default_name(function)
+        if name is not None and (function in self._defaults or self.get(name).task == task):
+            return self.get(name)
+        fitting = [
+            one for one in self._entries.values() if isinstance(one, Endpoint) and one.task == task
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise NoDefaultEndpoint(function, task=task, known=[one.name for one in fitting])
+
+    def default_name(self, function: str) -> str | None:
+        """Return the name that is set for a function, or for all."""
+        return self._defaults.get(function, self._defaults.get(DEFAULT))
+
     def with_endpoints(self, *endpoints: Endpoint) -> Registry:
         """Return a registry that also knows these, instead of others of the same name."""
-        return Registry({**self._entries, **{one.name: one for one in endpoints}})
+        added = {one.name: one for one in endpoints}
+        return Registry({**self._entries, **added}, self._defaults)
 
 
 def _resolved(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 
 if TYPE_CHECKING:
@@ -14,16 +14,21 @@ if TYPE_CHECKING:
     from airquery.request import Request
 
 
+Cache: TypeAlias = Literal["reuse", "refresh", "off"]
+
+
 @dataclass(slots=True, eq=False)
 class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
-    `on_wire` from the moment it is sent until it failed, or until its answer is durable.
+    `cache` says what the journal has to do with it, `on_wire` is set from the moment it is sent
+    until it failed, or until its answer is durable.
     """
 
     request: Request
     payer: Statement
     waiting: list[Statement]
+    cache: Cache = "reuse"
     task: asyncio.Task[None] | None = None
     on_wire: bool = False
 

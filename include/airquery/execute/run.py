@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
-from airquery.errors import AirqueryError, JournalError
+from airquery.errors import AirqueryError, JournalError, StatementError
 from airquery.execute.attempts import Attempts
-from airquery.execute.flight import Ending, Flight
+from airquery.execute.flight import Cache, Ending, Flight
 from airquery.execute.statement import Result, Statement
 from airquery.journal.record import Record
 
@@ -62,10 +62,19 @@ class Engine:
         )
         self._thread.start()
 
-    def ask(self, requests: Iterable[Request], statement: Statement, *, strict: bool) -> None:
+    def ask(
+        self,
+        requests: Iterable[Request],
+        statement: Statement,
+        *,
+        strict: bool,
+        cache: Cache = "reuse",
+    ) -> None:
         """Begin every request that the statement has not asked for yet; return at once.
 
-        `strict` says that a failure of one of them fails the statement.
+        `strict` says that a failure of one of them fails the statement. `cache` says whether the
+        journal is looked into and written: "reuse" does both, "refresh" writes only, over what
+        was there, "off" does neither.
 
         Each of them is settled on the statement sooner or later. Raises `JournalError` if the
         journal cannot be read.
@@ -77,7 +86,10 @@ class Engine:
                 if (flight := self._flights.get(key)) is not None:
                     flight.waiting.append(statement)
                 else:
-                    self._flights[key] = mine[key] = Flight(request, statement, [statement])
+                    self._flights[key] = mine[key] = Flight(request, statement, [statement], cache)
+        if cache != "reuse":
+            self._loop.call_soon_threadsafe(self._launch, list(mine.values()))
+            return
         # The flights stand before the journal is read: whoever asks the same from here on joins
         # them, and whatever ended before is in the journal. So no request is sent twice.
         try:
@@ -173,9 +185,13 @@ class Engine:
         request = flight.request
         try:
             async with self._gate(request):
-                ending = await self._attempts.until_ended(flight, given_up=self._forget_unwanted)
-            if isinstance(ending.outcome, Answer):
-                await asyncio.wrap_future(self._journal.append(self._record(request, ending)))
+                ending = _refused(flight) or await self._attempts.until_ended(
+                    flight, given_up=self._forget_unwanted
+                )
+            if isinstance(ending.outcome, Answer) and flight.cache != "off":
+                record = self._record(request, ending)
+                written = self._journal.append(record, replace=flight.cache == "refresh")
+                await asyncio.wrap_future(written)
         except AirqueryError as problem:
             # The request has no form on the wire, or its answer could not be made durable.
             ending = Ending(outcome=_unsendable(problem))
@@ -242,7 +258,17 @@ class Engine:
         )
 
 
+def _refused(flight: Flight) -> Ending | None:
+    """Return how a flight ends whose statements were all refused while it waited: unsent."""
+    refusals = [statement.refusal for statement in flight.waiting]
+    if not refusals or refusals[0] is None or None in refusals:
+        return None
+    return Ending(outcome=refusals[0])
+
+
 def _unsendable(problem: Exception) -> Failure:
+    if isinstance(problem, StatementError):
+        return Failure(condition=problem.condition, message=problem.message)
     shown = str(problem) if isinstance(problem, AirqueryError) else type(problem).__name__
     return Failure(
         condition="AI_FUNCTION_HTTP_REQUEST_ERROR",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from airquery.answer import Failure, Outcome
-from airquery.errors import Cancelled, RowFailed
+from airquery.errors import Cancelled, EndpointRefused, RowFailed, TooManyFailures
 
 
 Source: TypeAlias = Literal["endpoint", "journal"]
@@ -86,12 +86,51 @@ class Statement:
         self._latencies_s: list[float] = []
         self._strict: set[bytes] = set()
         self._fatal: Failure | None = None
+        self._counted_for: dict[float, set[bytes]] = {}
+        self._unfinished = False
+
+    @property
+    def refusal(self) -> Failure | None:
+        """Return the failure that every further request of this statement would end in."""
+        failure = self._fatal
+        return failure if failure is not None and failure.fatal else None
 
     def check(self) -> None:
-        """Raise `Cancelled` if somebody stopped it, `RowFailed` if a strict request failed."""
+        """Raise `Cancelled` if somebody stopped it.
+
+        Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed.
+        """
         self.cancel.check()
         if self._fatal is not None:
-            raise RowFailed(self._fatal)
+            raise EndpointRefused(self._fatal) if self._fatal.fatal else RowFailed(self._fatal)
+
+    def check_ratios(self) -> None:
+        """Raise `TooManyFailures` if more requests failed than a maxErrorRatio allows.
+
+        Right only when all requests of the calls so far are known.
+        """
+        with self._lock:
+            for ratio, keys in self._counted_for.items():
+                failed = [self._failures[key] for key in keys if key in self._failures]
+                if len(failed) > ratio * len(keys):
+                    raise TooManyFailures(
+                        failed=len(failed), requests=len(keys), ratio=ratio, example=failed[0]
+                    )
+
+    def count_for(self, ratio: float | None, keys: set[bytes]) -> None:
+        """Count requests among those of which at most the share `ratio` may fail."""
+        if ratio is not None:
+            with self._lock:
+                self._counted_for.setdefault(ratio, set()).update(keys)
+
+    def note_unfinished(self) -> None:
+        """Note that a row waits for answers that decide what it asks next."""
+        self._unfinished = True
+
+    def take_unfinished(self) -> bool:
+        """Tell whether such a row was noted since this was last asked."""
+        was, self._unfinished = self._unfinished, False
+        return was
 
     def claim(self, key: bytes, *, strict: bool) -> bool:
         """Note that this statement asks for `key`; False if it did so before.
@@ -116,7 +155,7 @@ class Statement:
             self._stats = _counted(self._stats, result, price=price, currency=currency)
             if isinstance(result.outcome, Failure):
                 self._failures[key] = result.outcome
-                if key in self._strict:
+                if key in self._strict or result.outcome.fatal:
                     self._fatal = self._fatal or result.outcome
                 self._lock.notify_all()
             elif result.source == "endpoint":
@@ -125,6 +164,11 @@ class Statement:
                 keys.discard(key)
                 if not keys:
                     self._lock.notify_all()
+
+    def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
+        """Count a row that cannot be asked as a request that failed without being sent."""
+        if self.claim(key, strict=strict):
+            self.settle(key, Result(outcome=failure, source="endpoint"), price=0.0, currency="USD")
 
     def note_misfit(self, key: bytes, failure: Failure) -> None:
         """Note that an answer did not fit its type, once per request."""

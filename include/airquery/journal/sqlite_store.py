@@ -36,7 +36,7 @@ GROUP_COMMIT_S = 0.02
 BUSY_TIMEOUT_S = 30.0
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
-_Item = tuple[Record, Future[None]]
+_Item = tuple[Record, bool, Future[None]]
 _Row = tuple[bytes, str, str | None, float, float, bytes]
 
 
@@ -94,12 +94,15 @@ class SqliteJournal:
         """Let others send what this process claimed and will not answer."""
         self._claims.release(keys)
 
-    def append(self, record: Record) -> Future[None]:
-        """Keep a record; the future is done when it would survive a loss of power."""
+    def append(self, record: Record, *, replace: bool = False) -> Future[None]:
+        """Keep a record; the future is done when it would survive a loss of power.
+
+        An earlier record of the same key stays, unless `replace` is set.
+        """
         done: Future[None] = Future()
         # A record is written whether or not somebody still waits: it was paid for.
         done.set_running_or_notify_cancel()
-        self._inbox.put((record, done))
+        self._inbox.put((record, replace, done))
         return done
 
     def close(self) -> None:
@@ -150,21 +153,23 @@ class SqliteJournal:
         """Make a batch durable, then say so to everyone who waits for it."""
         rows = [
             (r.key, r.endpoint, r.model, r.created_at, r.latency_s, compress(r.body))
-            for r, _ in batch
+            for r, _, _ in batch
         ]
+        replaced = [(record.key,) for record, replace, _ in batch if replace]
         try:
             with self._explained(), transaction(connection):
+                connection.executemany("DELETE FROM answer WHERE key = ?", replaced)
                 connection.executemany(
                     "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
                 )
                 connection.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
         except JournalError as problem:
             log.exception("journal commit failed records=%d", len(rows))
-            for _, done in batch:
+            for _, _, done in batch:
                 done.set_exception(problem)
         else:
-            self._claims.forget(record.key for record, _ in batch)
-            for _, done in batch:
+            self._claims.forget(record.key for record, _, _ in batch)
+            for _, _, done in batch:
                 done.set_result(None)
 
 

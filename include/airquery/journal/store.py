@@ -31,8 +31,11 @@ class Journal(Protocol):
     def release(self, keys: Sequence[bytes]) -> None:
         """Let others send what this process claimed and will not answer."""
 
-    def append(self, record: Record) -> Future[None]:
-        """Keep a record; the future is done when it would survive a loss of power."""
+    def append(self, record: Record, *, replace: bool = False) -> Future[None]:
+        """Keep a record; the future is done when it would survive a loss of power.
+
+        An earlier record of the same key stays, unless `replace` is set.
+        """
 
     def close(self) -> None:
         """Write what is waiting and let go of the database."""

@@ -39,7 +39,8 @@ def parse_ddl(ddl: str, *, argument: str = "returnType") -> Structure:
     """Read a DDL type string.
 
     Raises:
-        StatementError: AI_FUNCTION_UNSUPPORTED_RETURN_TYPE, naming the text and what is accepted.
+        StatementError: AI_FUNCTION_UNSUPPORTED_RETURN_TYPE, or for a responseFormat
+            AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT, naming the text and what is accepted.
     """
     from sqlglot import exp  # noqa: PLC0415  (0.2 s that a plain import of airquery need not pay)
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
@@ -98,7 +99,10 @@ def _scalar(name: str, *, argument: str, ddl: str) -> str:
 
 
 def _unsupported(argument: str, ddl: str, problem: str) -> StatementError:
+    of_format = argument == "responseFormat"
     return StatementError(
-        "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE",
+        "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT.DDL_STRING"
+        if of_format
+        else "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE",
         f"{argument} {ddl!r}: {problem}. Write a type, {EXAMPLE}.",
     )

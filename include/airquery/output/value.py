@@ -32,13 +32,16 @@ class Shape:
     """What an answer must become: a type, and for text in a JSON format the rule it must meet.
 
     `json_kind` asks for JSON in a VARCHAR result ("object" for json_object), `schema` is the JSON
-    Schema it must meet. `embedding` says that the value is a list of floats already.
+    Schema it must meet. `embedding` says that the value is a list of floats already. `pick` names
+    the field of a JSON object that is the value. `closed` refuses fields that the type has not.
     """
 
     structure: Structure
     json_kind: Kind | None = None
     schema: Mapping[str, object] | None = None
     embedding: bool = False
+    pick: str | None = None
+    closed: bool = False
     _validator: list[jsonschema_rs.Validator] = field(default_factory=list, compare=False)
 
     def problem(self, value: object) -> str | None:
@@ -68,28 +71,57 @@ def json_texts(answers: Sequence[Answer], shape: Shape) -> list[str | Failure]:
     return texts
 
 
-def error_struct(value: str | Failure) -> str:
-    """Write a value or its failure as JSON text of STRUCT(result T, errorMessage VARCHAR)."""
-    if isinstance(value, Failure):
-        return _dumps({"result": None, "errorMessage": str(value)})
-    return f'{{"result":{value},"errorMessage":null}}'
-
-
 def _json_text(answer: Answer, shape: Shape) -> str | Failure:
+    if shape.pick is not None:
+        return _picked(answer, shape, shape.pick)
+    if shape.closed and (more := _further(answer.value, shape.structure)):
+        return _columns(answer, more)
+    if shape.structure == "VARCHAR":
+        return _text(answer, shape)
+    return _typed(answer, shape.structure)
+
+
+def _text(answer: Answer, shape: Shape) -> str | Failure:
     value = answer.value
-    if shape.structure == "VARCHAR" and shape.json_kind is None:
-        return _dumps(value if isinstance(value, str) else _dumps(value))
+    if not isinstance(value, str):
+        return _dumps(_dumps(value))
+    return _dumps(value) if shape.json_kind is None else _checked_text(answer, value, shape)
+
+
+def _typed(answer: Answer, structure: Structure) -> str | Failure:
+    value = answer.value
     if not isinstance(value, str):
         return _dumps(value)
-    if shape.structure == "VARCHAR":
-        return _checked_text(answer, value, shape)
-    kind = _kind(shape.structure)
+    kind = _kind(structure)
     if kind == "any":
         return _scalar_text(value)
     try:
         return _dumps(find_json(value, kind=kind, repair=answer.finish_reason != "length"))
     except NotJson as problem:
         return _not_json(answer, str(problem))
+
+
+def _picked(answer: Answer, shape: Shape, field: str) -> str | Failure:
+    """Check an object against its schema, and take one field of it."""
+    value = answer.value
+    if isinstance(value, str):
+        try:
+            value = find_json(value, kind="object", repair=answer.finish_reason != "length")
+        except NotJson as problem:
+            return _not_json(answer, str(problem))
+    if (broken := shape.problem(value)) is not None:
+        return _misfit(answer, broken)
+    if not isinstance(value, dict) or field not in value:
+        return _misfit(answer, f"it has no field {field!r}")
+    return _dumps(value[field])
+
+
+def _further(value: object, structure: Structure) -> list[str]:
+    """Return the fields of an object that a STRUCT has not."""
+    if not isinstance(value, dict) or not isinstance(structure, dict):
+        return []
+    known = {name.lower() for name in structure}
+    return [str(name) for name in value if str(name).lower() not in known]
 
 
 def _checked_text(answer: Answer, text: str, shape: Shape) -> str | Failure:
@@ -136,6 +168,15 @@ def _misfit(answer: Answer, problem: str) -> Failure:
     return Failure(
         condition="AI_FUNCTION_HTTP_PARSE_CAST_ERROR",
         message=f"The answer does not fit its type ({problem}): {_shown(answer)}.",
+        raw=_raw(answer),
+    )
+
+
+def _columns(answer: Answer, more: Sequence[str]) -> Failure:
+    return Failure(
+        condition="AI_FUNCTION_HTTP_PARSE_COLUMNS_ERROR",
+        message=f"The model returned columns that returnType has not: {', '.join(more)}. Add them to "
+        f"returnType. It returned: {_shown(answer)}.",
         raw=_raw(answer),
     )
 

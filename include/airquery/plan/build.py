@@ -12,10 +12,9 @@ from sqlglot.errors import SqlglotError
 
 from airquery.sqlfn.calls import CallSite, call_nodes, call_sites
 from airquery.sqlfn.dialects import AirqueryDuckDB
+from airquery.sqlfn.functions import mode_name
 
 
-AHEAD = "_ai_query_ahead"
-LATER = "_ai_query_later"
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:\([^)]*\)\s*)?", re.IGNORECASE)
 
 
@@ -92,7 +91,8 @@ def _collecting(body: exp.Expr, sites: list[CallSite], depth: int) -> str:
     """Write the query that collects the calls down to a depth and leaves the others NULL."""
     copy = body.copy()
     for node, site in zip(call_nodes(copy), sites, strict=True):
-        node.set("this", AHEAD if site.ahead and site.depth <= depth else LATER)
+        ahead = site.ahead and site.depth <= depth
+        node.set("this", mode_name(node.name.lower(), "ahead" if ahead else "later"))
     return copy.sql(dialect="duckdb")
 
 
@@ -102,5 +102,5 @@ def _without_asking(text: str) -> str:
         return text
     nodes = call_nodes(tree)
     for node in nodes:
-        node.set("this", LATER)
+        node.set("this", mode_name(node.name.lower(), "later"))
     return tree.sql(dialect="duckdb") if nodes else text

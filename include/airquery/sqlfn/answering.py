@@ -1,4 +1,4 @@
-"""The body of the SQL function: one chunk of rows in, one column of JSON text out.
+"""The body of the SQL functions: one chunk of rows in, one column of JSON text out.
 
 DuckDB calls it from its own threads with at most 2048 rows. A chunk waits in short slices, so that
 a cancelled statement returns within a second; every row leaves as a value or as its failure.
@@ -6,30 +6,27 @@ a cancelled statement returns within a second; every row leaves as a value or as
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 
 from airquery.answer import Answer, Failure
-from airquery.errors import RowFailed
-from airquery.execute.statement import Cancel, Statement
+from airquery.errors import StatementError
+from airquery.execute.statement import Statement
 from airquery.output.column import text_column
-from airquery.output.value import error_struct, json_texts
-from airquery.sqlfn.call import Arguments, Call, resolve
+from airquery.sqlfn.pictures import read_images
+from airquery.tasks.steps import Ended, Progress, Row
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from airquery.endpoints.registry import Registry
-    from airquery.execute.interrupt import Interrupts
-    from airquery.execute.run import Engine
     from airquery.request import Request
+    from airquery.sqlfn.call import Call
+    from airquery.sqlfn.session import Session
 
 
 SLICE_S = 0.1
@@ -37,131 +34,120 @@ SLICE_S = 0.1
 WINDOW = 4096
 
 
-@dataclass(slots=True, weakref_slot=True)
-class Session:
-    """What the SQL functions of one database share."""
-
-    registry: Registry
-    engine: Engine
-    interrupts: Interrupts
-    errors: dict[int, BaseException] = field(default_factory=dict)
-    _statements: dict[int, Statement] = field(default_factory=dict)
-    _calls: dict[Arguments, Call] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def begin(self, cancel: Cancel | None = None) -> tuple[int, Statement]:
-        """Open a statement and give it the number that its calls will show."""
-        with self._lock:
-            number = next(self._numbers)
-            statement = self._statements[number] = Statement(cancel)
-        return number, statement
-
-    def end(self, number: int) -> None:
-        """Close a statement: what only it wanted is not sent any more."""
-        with self._lock:
-            statement = self._statements.pop(number)
-            self.errors.pop(number, None)
-        self.engine.release(statement)
-
-    def statement(self, number: int | None) -> Statement | None:
-        """Return the open statement of that number; None for a statement nobody planned."""
-        return self._statements.get(number) if number is not None else None
-
-    @contextmanager
-    def noting_errors(self, number: int | None) -> Iterator[None]:
-        """Keep what our functions raise: DuckDB only passes on its text."""
-        try:
-            yield
-        except BaseException as problem:
-            if number is not None:
-                self.errors.setdefault(number, problem)
-            raise
-
-    def call(self, arguments: Arguments) -> Call:
-        """Resolve a call site once. Raises what `resolve` raises."""
-        call = self._calls.get(arguments)
-        if call is None:
-            call = self._calls[arguments] = resolve(arguments, self.registry)
-        return call
-
-
 def answer_chunk(
     session: Session,
+    given: str,
+    requests: Sequence[str | None],
+    files: Sequence[list[bytes] | None],
+    *,
     number: int | None,
     mode: str,
-    arguments: Arguments,
-    requests: Sequence[str | None],
 ) -> pa.Array[Any]:
-    """Answer the rows of one chunk that share their constant arguments.
+    """Answer the rows of one chunk that share their constant arguments `given`.
 
-    `mode` is "now" (wait for every answer), "ahead" (begin, answer NULL until known) or "later"
-    (answer NULL). Raises `RowFailed` under failOnError => true, and `Cancelled`.
+    `number` is that of the statement, if it is one that is planned. `mode` is "now" (wait for every answer), "ahead" (begin, answer NULL until known) or "later"
+    (answer NULL). Raises `RowFailed` under failOnError => true, `EndpointRefused` and `Cancelled`.
     """
     if mode == "later":
         return pa.nulls(len(requests), pa.string())
-    call = session.call(arguments)
-    asked = [None if text is None else call.request(text) for text in requests]
+    call = session.call(given)
     statement = session.statement(number)
     if statement is not None:
-        return _answer(session, statement, call, asked, wait=mode == "now")
+        return _Chunk(session, statement, call, requests, files).texts(wait=mode == "now")
+    if call.max_error_ratio is not None:
+        raise StatementError(
+            "AI_FUNCTION_COMPILATION_ERROR",
+            f"{call.function}: maxErrorRatio is counted over a whole statement, and DuckDB alone "
+            "does not say where one ends. Run it with airquery.run, `airquery sql` or an operator.",
+        )
     # Inline: each chunk is a statement of its own, and Ctrl-C is the only way to stop it.
     statement = Statement(session.interrupts.cancel())
     try:
-        return _answer(session, statement, call, asked, wait=True)
+        return _Chunk(session, statement, call, requests, files).texts(wait=True)
     finally:
         session.engine.release(statement)
 
 
-def _answer(
-    session: Session,
-    statement: Statement,
-    call: Call,
-    asked: Sequence[Request | None],
-    *,
-    wait: bool,
-) -> pa.Array[Any]:
-    statement.check()
-    requests = [r for r in asked if r is not None]
-    session.engine.ask(requests, statement, strict=call.strict)
-    keys = {r.key for r in requests}
-    while not (statement.wait_for(keys, timeout_s=SLICE_S) if wait else statement.has_room(WINDOW)):
-        statement.check()
-        if not wait:
+class _Chunk:
+    """The rows of one chunk on their way to their values."""
+
+    def __init__(
+        self,
+        session: Session,
+        statement: Statement,
+        call: Call,
+        requests: Sequence[str | None],
+        files: Sequence[list[bytes] | None],
+    ) -> None:
+        self._engine = session.engine
+        self._statement = statement
+        self._call = call
+        self._count = len(requests)
+        self._open: dict[int, Row] = {}
+        self._ended: dict[int, Ended] = {}
+        for i, (text, pictures) in enumerate(zip(requests, files, strict=True)):
+            # NULL in, NULL out; a picture that is NULL is a request that cannot be made.
+            if text is not None and (pictures is not None or call.files == "none"):
+                self._take(i, text, pictures or [])
+
+    def texts(self, *, wait: bool) -> pa.Array[Any]:
+        """Return the column; unless it waits, NULL for rows whose value is not known yet."""
+        self._statement.check()
+        while needed := self._advance():
+            self._statement.count_for(self._call.max_error_ratio, {r.key for r in needed})
+            self._engine.ask(
+                needed, self._statement, strict=self._call.strict, cache=self._call.cache
+            )
+            if not wait:
+                self._make_room()
+                # What the journal knew is known by now.
+                self._advance()
+                break
+            self._wait_for({r.key for r in needed})
+        if self._open and self._call.steps.repeats:
+            self._statement.note_unfinished()
+        return self._column()
+
+    def _take(self, i: int, text: str, pictures: Sequence[bytes]) -> None:
+        images = read_images(pictures, self._call.files)
+        if isinstance(images, Failure):
+            key = blake2b(b"\0".join([text.encode(), *pictures]), digest_size=32).digest()
+            self._statement.refuse(key, images, strict=self._call.strict)
+            self._ended[i] = Ended(value=images)
+        else:
+            self._open[i] = Row(orjson.loads(text), images)
+
+    def _advance(self) -> Sequence[Request]:
+        """Take the rows as far as they get; return the requests that are needed for more."""
+        progress: Progress = self._call.steps.advance(self._call, self._open, self._statement.known)
+        for i, ended in progress.ended.items():
+            del self._open[i]
+            self._ended[i] = ended
+            self._note(ended)
+        return progress.needed
+
+    def _note(self, ended: Ended) -> None:
+        """Count an answer that did not fit as the failure it is."""
+        if isinstance(ended.value, Failure) and ended.key is not None:
+            result = ended.result
+            if result is not None and isinstance(result.outcome, Answer):
+                self._statement.note_misfit(ended.key, ended.value)
+
+    def _make_room(self) -> None:
+        while not self._statement.has_room(WINDOW):
+            self._statement.check()
             time.sleep(SLICE_S)
-    return text_column(_texts(statement, call, asked))
 
+    def _wait_for(self, keys: set[bytes]) -> None:
+        while not self._statement.wait_for(keys, timeout_s=SLICE_S):
+            self._statement.check()
+        self._statement.check()
 
-def _texts(statement: Statement, call: Call, asked: Sequence[Request | None]) -> list[str | None]:
-    """Write each row's value; NULL for a NULL request and for what is not known yet."""
-    results = [None if r is None else statement.known(r.key) for r in asked]
-    answered = [
-        (i, result.outcome)
-        for i, result in enumerate(results)
-        if result is not None and isinstance(result.outcome, Answer)
-    ]
-    values = dict(
-        zip(
-            (i for i, _ in answered),
-            json_texts([answer for _, answer in answered], call.shape),
-            strict=True,
+    def _column(self) -> pa.Array[Any]:
+        form, ended = self._call.form, self._ended
+        return text_column(
+            [
+                form.text(ended[i].value, ended[i].result) if i in ended else None
+                for i in range(self._count)
+            ]
         )
-    )
-    texts: list[str | None] = []
-    for i, (request, result) in enumerate(zip(asked, results, strict=True)):
-        if request is None or result is None:
-            texts.append(None)
-            continue
-        value = result.outcome if isinstance(result.outcome, Failure) else values[i]
-        if isinstance(value, Failure) and result.outcome is not value:
-            statement.note_misfit(request.key, value)
-        texts.append(_row(value, strict=call.strict))
-    return texts
-
-
-def _row(value: str | Failure, *, strict: bool) -> str:
-    if not strict:
-        return error_struct(value)
-    if isinstance(value, Failure):
-        raise RowFailed(value)
-    return value

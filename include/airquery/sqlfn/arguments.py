@@ -6,69 +6,82 @@ one that is wrong.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
 
 from airquery.errors import StatementError, suggestion
-from airquery.sqlfn.calls import call_nodes
+from airquery.sqlfn.functions import Function, functions
 
 
-ARGUMENTS = (
-    "endpoint",
-    "request",
-    "returnType",
-    "failOnError",
-    "modelParameters",
-    "responseFormat",
-)
-REQUIRED = ("endpoint", "request")
-_KNOWN = {name.lower(): name for name in ARGUMENTS}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def check_arguments(tree: exp.Expr) -> None:
     """Refuse calls with wrong arguments. Raises `StatementError`."""
-    for node in call_nodes(tree):
-        given = _given(node)
-        for name in REQUIRED:
+    for node, function in _calls(tree):
+        given = given_arguments(node, function)
+        for name in function.required:
             if name not in given:
-                raise _wrong(f"the argument {name!r} is missing")
+                raise _wrong(function, f"the argument {name!r} is missing")
+        constants = {one.name for one in function.arguments if one.constant}
         for name, value in given.items():
-            if name != "request" and value.find(exp.Column, exp.Query) is not None:
+            if name in constants and value.find(exp.Column, exp.Query) is not None:
                 raise _wrong(
+                    function,
                     f"{name} must be a constant, not {value.sql(dialect='duckdb')!r}: it cannot "
-                    "depend on the row"
+                    "depend on the row",
                 )
 
 
-def _given(node: exp.Anonymous) -> dict[str, exp.Expr]:
+def given_arguments(node: exp.Anonymous, function: Function) -> dict[str, exp.Expr]:
+    """Return what a call gives, by the arguments' names. Raises `StatementError`."""
+    names = [one.name for one in function.arguments]
     given: dict[str, exp.Expr] = {}
     named = False
     for position, argument in enumerate(node.expressions):
         if isinstance(argument, exp.Kwarg | exp.PropertyEQ):
             named = True
-            name = _canonical(argument.name)
+            name = _canonical(function, argument.name)
             value = argument.expression
         elif named:
-            raise _wrong("arguments without a name must come before those with one")
-        elif position >= len(ARGUMENTS):
-            raise _wrong(f"it takes at most {len(ARGUMENTS)} arguments")
+            raise _wrong(function, "arguments without a name must come before those with one")
+        elif position >= len(names):
+            raise _wrong(function, f"it takes at most {len(names)} arguments")
         else:
-            name, value = ARGUMENTS[position], argument
+            name, value = names[position], argument
         if name in given:
-            raise _wrong(f"the argument {name!r} is given twice")
+            raise _wrong(function, f"the argument {name!r} is given twice")
         given[name] = value
     return given
 
 
-def _canonical(name: str) -> str:
-    known = _KNOWN.get(name.lower())
-    if known is None:
-        raise _wrong(f"it has no argument {name!r}. {suggestion(name, ARGUMENTS).rstrip('.')}")
-    return known
+def _calls(tree: exp.Expr) -> Iterator[tuple[exp.Anonymous, Function]]:
+    for node in tree.find_all(exp.Anonymous):
+        function = functions().get(node.name.lower())
+        if function is not None:
+            yield node, function
 
 
-def _wrong(problem: str) -> StatementError:
+def _canonical(function: Function, name: str) -> str:
+    known = {one.name.lower(): one.name for one in function.arguments}
+    if name.lower() not in known:
+        hint = suggestion(name, known.values()).rstrip(".")
+        raise _wrong(function, f"it has no argument {name!r}. {hint}")
+    return known[name.lower()]
+
+
+def _wrong(function: Function, problem: str) -> StatementError:
+    called = function.signature() if function.name != "ai_query" else _AI_QUERY
+    stop = "" if problem.endswith("?") else "."
     return StatementError(
         "AI_FUNCTION_COMPILATION_ERROR",
-        f"ai_query: {problem.rstrip('?')}{'?' if problem.endswith('?') else '.'} It is called as ai_query(endpoint, request, returnType => …, "
-        "failOnError => …, modelParameters => …, responseFormat => …).",
+        f"{function.name}: {problem}{stop} It is called as {called}.",
     )
+
+
+_AI_QUERY = (
+    "ai_query(endpoint, request, returnType => …, failOnError => …, modelParameters => …, "
+    "responseFormat => …, files => …)"
+)

@@ -1,4 +1,4 @@
-"""One call site of ai_query, resolved from its constant arguments.
+"""One call site of an AI function, resolved from its constant arguments.
 
 Everything that can be wrong with a call is found here, while DuckDB binds the statement: before the
 first row is read and before anything is sent.
@@ -7,15 +7,18 @@ first row is read and before anything is sent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-import orjson
+from typing import TYPE_CHECKING
 
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import StatementError
-from airquery.output.structure import Structure, json_schema, parse_ddl
+from airquery.output.form import Form
+from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape
 from airquery.request import Request
+from airquery.sqlfn.given import Files, Given, read_given
+from airquery.sqlfn.response_format import read_response_format
+from airquery.tasks.prepare import prepared
+from airquery.tasks.steps import Reasking, Row, Single, Steps
 
 
 if TYPE_CHECKING:
@@ -23,107 +26,171 @@ if TYPE_CHECKING:
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.endpoints.registry import Registry
+    from airquery.execute.flight import Cache
+    from airquery.output.structure import Structure
 
 
 # What Databricks does, and what its REST default of 1.0 is not: equal rows get equal answers.
 DEFAULT_TEMPERATURE = 0.0
-SHOWN = 200
-FORMAT_TYPES = ("text", "json_object", "json_schema")
 
 
-class Arguments(NamedTuple):
-    """The constant arguments of a call, as the SQL function receives them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What of Databricks is followed beyond its contract; see `Settings`."""
 
-    endpoint: str | None
-    return_type: str | None
-    fail_on_error: bool | None
-    model_parameters: str | None
-    response_format: str | None
+    strict_databricks: bool = False
+    compat_error_struct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What every row of a call site shares. `strict` is failOnError."""
+    """What every row of a call site shares.
 
+    `shape` is what an answer must become, `form` how the result looks around it, `steps` how a row
+    comes to it. `strict` says that a failed row fails the statement.
+    """
+
+    function: str
     endpoint: Endpoint
     shape: Shape
+    form: Form
+    steps: Steps
     strict: bool
-    parameters: dict[str, object]
+    parameters: Mapping[str, object]
     response_format: dict[str, object] | None
+    system: str | None
+    files: Files
+    cache: Cache
+    max_error_ratio: float | None
 
-    def request(self, text: str) -> Request:
-        """Make the request of one row from the JSON text of its `request` argument."""
+    def ask(self, row: Row, *, asked: object = None, system: str | None = None) -> Request:
+        """Make a request of a row: of its own input, or of what is asked instead of it."""
         return Request(
             endpoint=self.endpoint,
-            input=orjson.loads(text),
-            parameters=self.parameters,
+            input=row.input if asked is None else asked,
+            system=self.system if system is None else system,
+            files=row.files,
+            parameters=dict(self.parameters),
             response_format=self.response_format,
         )
 
+    def ask_again(self, row: Row, *, answered: str, problem: str) -> Request:
+        """Make the request that shows the model its answer and what is wrong with it."""
+        asked = row.input
+        given = asked.get("messages") if isinstance(asked, dict) else None
+        before = given if isinstance(given, list) else [{"role": "user", "content": asked}]
+        correction = (
+            f"This answer cannot be used. {problem} Answer again, with the corrected answer alone."
+        )
+        turns = [
+            {"role": "assistant", "content": answered or "(nothing)"},
+            {"role": "user", "content": correction},
+        ]
+        return self.ask(row, asked={"messages": [*before, *turns]})
+
     def result_structure(self) -> Structure:
-        """Return the type of the call's result, the error struct included."""
-        if self.strict:
-            return self.shape.structure
-        return {"result": self.shape.structure, "errorMessage": "VARCHAR"}
+        """Return the type of the call's result."""
+        return self.form.structure(self.shape.structure)
 
 
-def resolve(arguments: Arguments, registry: Registry) -> Call:
+def resolve(text: str, registry: Registry, rules: Rules) -> Call:
     """Check the constant arguments of a call and put them in the form the engine needs.
 
     Raises:
         UnknownEndpoint, InvalidEndpoint: the endpoint cannot be asked.
         StatementError: an argument is wrong, or does not go with this endpoint.
     """
-    if arguments.endpoint is None:
-        raise StatementError(
-            "AI_FUNCTION_COMPILATION_ERROR", "ai_query: endpoint is NULL. Name one."
-        )
-    if arguments.fail_on_error is None:
-        raise StatementError(
-            "AI_FUNCTION_COMPILATION_ERROR", "ai_query: failOnError is NULL. Write true or false."
-        )
-    endpoint = registry.get(arguments.endpoint)
-    response_format, shape = _shape(endpoint, arguments)
+    given = read_given(text)
+    task = prepared(given)
+    endpoint = _endpoint(given, registry, kind=task.endpoint_task)
+    response_format, shape = task.response_format, task.shape
+    if shape is None:
+        response_format, shape = _shape(endpoint, given, rules)
+    _check_extras(endpoint, given)
+    single: Steps = Reasking() if given.reask else Single()
+    struct = given.details or not given.fail_on_error
+    form = Form(
+        kind="response" if task.envelope else "struct" if struct else "value",
+        details=given.details,
+        aliases=rules.compat_error_struct,
+    )
     return Call(
+        function=given.function,
         endpoint=endpoint,
         shape=shape,
-        strict=arguments.fail_on_error,
-        parameters=_parameters(endpoint, arguments.model_parameters),
+        form=form,
+        steps=task.steps or single,
+        strict=given.fail_on_error and not task.envelope,
+        parameters=_parameters(endpoint, {**task.parameters, **given.model_parameters}),
         response_format=response_format,
+        system=task.system if task.system is not None else given.system,
+        files=given.files,
+        cache=given.cache,
+        max_error_ratio=given.max_error_ratio,
     )
 
 
-def _parameters(endpoint: Endpoint, text: str | None) -> dict[str, object]:
-    given = orjson.loads(text) if text is not None else None
-    if given is not None and not isinstance(given, dict):
+def _endpoint(given: Given, registry: Registry, *, kind: str | None) -> Endpoint:
+    if given.endpoint is not None:
+        endpoint = registry.get(given.endpoint)
+    elif kind is None:
         raise StatementError(
-            "AI_FUNCTION_INVALID_MODEL_PARAMETERS.INVALID_PARAMETER_DATA_TYPE",
-            f"modelParameters for endpoint {endpoint.name!r} must be a struct such as "
-            f"named_struct('max_tokens', 100), not {text}.",
+            "AI_FUNCTION_COMPILATION_ERROR", f"{given.function}: endpoint is NULL. Name one."
         )
-    parameters = {name: value for name, value in (given or {}).items() if value is not None}
+    else:
+        endpoint = registry.default(given.function, task=kind)
+    if kind is not None and endpoint.task != kind:
+        raise StatementError(
+            "AI_FUNCTION_COMPILATION_ERROR",
+            f"{given.function} asks {kind} endpoints; {endpoint.name!r} is a {endpoint.task} "
+            "endpoint. Name another with endpoint => '...'.",
+        )
+    return endpoint
+
+
+def _check_extras(endpoint: Endpoint, given: Given) -> None:
+    """Refuse what only chat has. Raises `StatementError`."""
+    if endpoint.task == "chat":
+        return
+    for name, found in (
+        ("files", given.files != "none"),
+        ("system", given.system is not None and given.function == "ai_query"),
+        ("reask", given.reask),
+    ):
+        if found:
+            raise StatementError(
+                "AI_FUNCTION_UNSUPPORTED_REQUEST",
+                f"{given.function}: {name} works with chat endpoints only; {endpoint.name!r} is a "
+                f"{endpoint.task} endpoint.",
+            )
+
+
+def _parameters(endpoint: Endpoint, parameters: dict[str, object]) -> dict[str, object]:
     adapter_for(endpoint).check(endpoint, parameters)
     if endpoint.task in ("chat", "completions"):
         parameters.setdefault("temperature", DEFAULT_TEMPERATURE)
     return parameters
 
 
-def _shape(endpoint: Endpoint, arguments: Arguments) -> tuple[dict[str, object] | None, Shape]:
+def _shape(
+    endpoint: Endpoint, given: Given, rules: Rules
+) -> tuple[dict[str, object] | None, Shape]:
     """Decide the result type, and what the endpoint is told about it."""
-    if arguments.response_format is not None and endpoint.task != "chat":
+    strict = rules.strict_databricks
+    if given.response_format is not None and endpoint.task != "chat":
         raise StatementError(
             "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT",
             f"responseFormat works with chat endpoints only; {endpoint.name!r} is a "
             f"{endpoint.task} endpoint. Use returnType.",
         )
-    if arguments.return_type is not None:
-        structure = parse_ddl(arguments.return_type)
-        if arguments.response_format is None:
-            return None, Shape(structure=structure)
-        format_, shape = _response_format(arguments.response_format)
+    if given.return_type is not None:
+        structure = parse_ddl(given.return_type)
+        if given.response_format is None:
+            return None, Shape(structure=structure, closed=endpoint.task == "custom")
+        format_, shape = read_response_format(given.response_format, strict=strict)
         return format_, Shape(structure=structure, schema=shape.schema)
-    if arguments.response_format is not None:
-        return _response_format(arguments.response_format)
+    if given.response_format is not None:
+        return read_response_format(given.response_format, strict=strict)
     match endpoint.task:
         case "embeddings":
             return None, Shape(structure=["DOUBLE"], embedding=True)
@@ -135,50 +202,3 @@ def _shape(endpoint: Endpoint, arguments: Arguments) -> tuple[dict[str, object] 
             )
         case _:
             return None, Shape(structure="VARCHAR")
-
-
-def _response_format(text: str) -> tuple[dict[str, object] | None, Shape]:
-    """Read the format string: DDL gives a typed value, the JSON forms give text."""
-    if not text.lstrip().startswith("{"):
-        structure = parse_ddl(text, argument="responseFormat")
-        if not isinstance(structure, dict):
-            raise StatementError(
-                "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT.DDL_STRING",
-                f"responseFormat {text!r} must be a STRUCT, for example 'STRUCT<answer: STRING>'.",
-            )
-        name = next(iter(structure)) if len(structure) == 1 else "answer"
-        envelope = {"name": name, "schema": json_schema(structure), "strict": True}
-        return {"type": "json_schema", "json_schema": envelope}, Shape(structure=structure)
-    try:
-        format_ = orjson.loads(text)
-    except orjson.JSONDecodeError as problem:
-        raise _bad_format(text, f"it is not valid JSON ({problem})") from problem
-    match format_:
-        case {"type": "text"}:
-            return None, Shape(structure="VARCHAR")
-        case {"type": "json_object"}:
-            return format_, Shape(structure="VARCHAR", json_kind="object")
-        case {"type": "json_schema", "json_schema": {"name": str(), "schema": dict(schema)}}:
-            _check_schema(text, schema)
-            return format_, Shape(structure="VARCHAR", json_kind="any", schema=schema)
-        case {"type": "json_schema"}:
-            raise _bad_format(text, 'json_schema needs {"name": ..., "schema": {...}}')
-    raise _bad_format(text, f"its type must be one of {', '.join(FORMAT_TYPES)}")
-
-
-def _check_schema(text: str, schema: Mapping[str, object]) -> None:
-    import jsonschema_rs  # noqa: PLC0415  (only structured output needs it)
-
-    try:
-        jsonschema_rs.validator_for(dict(schema))
-    except (ValueError, jsonschema_rs.ValidationError) as problem:
-        raise _bad_format(text, f"its schema is not valid JSON Schema ({problem})") from problem
-
-
-def _bad_format(text: str, problem: str) -> StatementError:
-    shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
-    return StatementError(
-        "AI_FUNCTION_INVALID_RESPONSE_FORMAT_TYPE",
-        f"responseFormat {shown!r}: {problem}. Write DDL such as 'STRUCT<answer: STRING>', or "
-        '{"type": "json_object"}.',
-    )

@@ -1,4 +1,4 @@
-"""Find the ai_query calls of a parsed statement, and which of them can be answered ahead.
+"""Find the calls of a parsed statement that ask, and which of them can be answered ahead.
 
 A call is answered ahead when collecting its requests first asks nothing that plain execution would
 not ask. While requests are collected an unknown answer is NULL, so a call must not be collected
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from airquery.errors import StatementError
+from airquery.sqlfn.arguments import given_arguments
+from airquery.sqlfn.functions import asking, functions
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-NAME = "ai_query"
 CLAUSES = {
     "with_": 0,
     "from_": 1,
@@ -42,11 +45,12 @@ VOLATILE = {"gen_random_uuid", "nextval", "random", "setseed", "uuid", "uuidv4",
 class CallSite:
     """One call in the text.
 
-    `index` counts the calls in the order they are found, `endpoint` is its literal first argument
-    or None, `ahead` says whether it can be answered ahead, and `reason` why not.
+    `index` counts the calls in the order they are found, `function` is its name in lower case,
+    `endpoint` its literal argument of that name or None, `ahead` says whether it can be answered ahead, and `reason` why not.
     """
 
     index: int
+    function: str
     endpoint: str | None
     depth: int
     ahead: bool
@@ -54,12 +58,13 @@ class CallSite:
 
 
 def call_nodes(tree: exp.Expr) -> list[exp.Anonymous]:
-    """Return the ai_query calls of a tree, always in the same order."""
-    return [node for node in tree.find_all(exp.Anonymous) if node.name.lower() == NAME]
+    """Return the calls of a tree that send requests, always in the same order."""
+    names = asking()
+    return [node for node in tree.find_all(exp.Anonymous) if node.name.lower() in names]
 
 
 def call_sites(tree: exp.Expr) -> list[CallSite]:
-    """Describe every ai_query call of a statement."""
+    """Describe every call of a statement that asks."""
     nodes = call_nodes(tree)
     feeders = [[t for t in nodes if t is not s and _feeds(t, s)] for s in nodes]
     everywhere = _unstable(tree)
@@ -73,6 +78,7 @@ def call_sites(tree: exp.Expr) -> list[CallSite]:
     return [
         CallSite(
             index=index,
+            function=node.name.lower(),
             endpoint=_endpoint(node),
             depth=depths[id(node)],
             ahead=not reasons[id(node)],
@@ -83,11 +89,14 @@ def call_sites(tree: exp.Expr) -> list[CallSite]:
 
 
 def _endpoint(node: exp.Anonymous) -> str | None:
-    """Return the endpoint's name if it is a literal: the first argument, or the one so named."""
-    named = [a for a in node.expressions if isinstance(a, exp.Kwarg | exp.PropertyEQ)]
-    values = [a.expression for a in named if a.name.lower() == "endpoint"]
-    values += [a for a in node.expressions[:1] if a not in named]
-    return values[0].name if values and isinstance(values[0], exp.Literal) else None
+    """Return the endpoint's name if it is a literal."""
+    try:
+        given = given_arguments(node, functions()[node.name.lower()])
+    except StatementError:
+        # A wrong call is refused where it is checked.
+        return None
+    value = given.get("endpoint")
+    return value.name if isinstance(value, exp.Literal) else None
 
 
 def _unstable(tree: exp.Expr) -> str:

@@ -2,13 +2,18 @@
 
 Functions belong to the database and are created once; macros are temporary and belong to one
 connection or cursor. Nothing is written to the database file.
+
+The macros of `airquery_sql/functions` are made three times: as they are written, and under the names
+that the collecting queries of a plan use (`..._ahead`, `..._later`).
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from contextlib import contextmanager
+from functools import cache
 from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,14 +25,20 @@ from duckdb.func import ARROW, SPECIAL
 import airquery_sql
 from airquery.answer import Answer
 from airquery.output.column import text_column
+from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
-from airquery.output.value import Shape, error_struct, json_texts
-from airquery.sqlfn.answering import Session, answer_chunk
-from airquery.sqlfn.call import Arguments
+from airquery.output.value import Shape, json_texts
+from airquery.sqlfn.answering import answer_chunk
+from airquery.sqlfn.functions import FOLDER, mode_name
+from airquery.sqlfn.schema_of import schema_of_json
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from airquery.sqlfn.session import Session
+
+    _Picture: TypeAlias = str | bytes | bytearray
 
 
 if TYPE_CHECKING:
@@ -39,7 +50,20 @@ else:
 # A macro is bound when it is made, with columns where its constants will be. Under these stand-ins
 # that passes; once they are dropped, each call binds the real function of the same name.
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
-MACROS = ("functions/ai_query.sql", "functions/json_fit.sql", "functions/named_struct.sql")
+# The macro that all others are made of comes first; a macro is bound when it is made.
+FIRST = f"{FOLDER}/ask.sql"
+MODES = ("ahead", "later")
+NATIVE = (
+    "_ai_session",
+    "_ai_schema",
+    "_ai_call",
+    "_ai_files",
+    "_json_fit_text",
+    "_json_fit_schema",
+    "schema_of_json",
+)
+_FIT_FORM = Form(kind="struct")
+_MADE = re.compile(r"CREATE OR REPLACE TEMP MACRO (_?ai_\w+)\(")
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 _numbers = count(1)
@@ -59,13 +83,7 @@ def add_functions(connection: duckdb.DuckDBPyConnection, session: Session) -> No
     """Create the functions of a database, in place of those of an earlier session."""
     with _lock:
         if session_of(connection) is not None:
-            for name in (
-                "_ai_session",
-                "_ai_schema",
-                "_ai_call",
-                "_json_fit_text",
-                "_json_fit_schema",
-            ):
+            for name in NATIVE:
                 connection.remove_function(name)
         number = next(_numbers)
         _sessions[number] = session
@@ -75,8 +93,24 @@ def add_functions(connection: duckdb.DuckDBPyConnection, session: Session) -> No
 def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the macros of one connection or cursor; doing it again changes nothing."""
     with _stand_ins(connection):
-        for name in MACROS:
-            connection.execute(airquery_sql.read(name))
+        connection.execute(_macros())
+
+
+@cache
+def _macros() -> str:
+    names = [FIRST, *(name for name in airquery_sql.names(FOLDER) if name != FIRST)]
+    texts = [airquery_sql.read(name) for name in names]
+    made = "|".join(sorted({name for text in texts for name in _MADE.findall(text)}, key=len))
+    call = re.compile(rf"\b({made})\(")
+    asking = [text for text in texts if "_ai_ask(" in text]
+    for mode in MODES:
+        texts += [_in_mode(text, call, mode) for text in asking]
+    return ";\n".join(text.strip().rstrip(";") for text in texts)
+
+
+def _in_mode(text: str, call: re.Pattern[str], mode: str) -> str:
+    renamed = call.sub(lambda found: f"{mode_name(found[1], mode)}(", text)
+    return renamed.replace("'now'", f"'{mode}'")
 
 
 @contextmanager
@@ -94,21 +128,27 @@ def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int
     text = "VARCHAR"
     connection.create_function("_ai_session", lambda: number, [], "BIGINT")
     connection.create_function(
-        "_ai_schema",
-        _schema_function(session),
-        ["BIGINT", text, text, "BOOLEAN", text],
-        text,
-        null_handling=SPECIAL,
+        "_ai_schema", _schema_function(session), ["BIGINT", text], text, null_handling=SPECIAL
     )
     connection.create_function(
         "_ai_call",
         _call_function(session),
-        ["BIGINT", text, text, text, text, "BOOLEAN", text, text],
+        ["BIGINT", text, text, "BLOB[]", text],
         text,
         type=ARROW,
         null_handling=SPECIAL,
         side_effects=False,
     )
+    # Without parameters, declared or annotated, a function takes a value of any type.
+    connection.create_function(
+        "_ai_files",
+        lambda given: _files(given),  # noqa: PLW0108  (it has no annotations to be read)
+        None,
+        "BLOB[]",
+        null_handling=SPECIAL,
+        side_effects=False,
+    )
+    connection.create_function("schema_of_json", schema_of_json, [text], text)
     connection.create_function("_json_fit_schema", _fit_schema, [text], text)
     connection.create_function(
         "_json_fit_text", _fit_text, [text, text], text, type=ARROW, null_handling=SPECIAL
@@ -118,16 +158,9 @@ def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int
 def _schema_function(session: Session) -> Callable[..., str]:
     """Name the result type of a call site. DuckDB folds it to a constant while it binds."""
 
-    def schema(
-        number: int | None,
-        endpoint: str | None,
-        return_type: str | None,
-        fail_on_error: bool | None,
-        response_format: str | None,
-    ) -> str:
-        arguments = Arguments(endpoint, return_type, fail_on_error, None, response_format)
+    def schema(number: int | None, given: str) -> str:
         with session.noting_errors(number):
-            return orjson.dumps(session.call(arguments).result_structure()).decode()
+            return orjson.dumps(session.call(given).result_structure()).decode()
 
     return schema
 
@@ -135,33 +168,39 @@ def _schema_function(session: Session) -> Callable[..., str]:
 def _call_function(session: Session) -> Callable[..., Column]:
     """Answer the chunks of every call site."""
 
-    def call(  # noqa: PLR0917  (DuckDB counts the parameters and passes them by position)
-        statement: Column,
-        mode: Column,
-        endpoint: Column,
-        request: Column,
-        return_type: Column,
-        fail_on_error: Column,
-        model_parameters: Column,
-        response_format: Column,
+    def call(
+        statement: Column, mode: Column, request: Column, files: Column, given: Column
     ) -> Column:
-        constants = (endpoint, return_type, fail_on_error, model_parameters, response_format)
-        arguments = map(Arguments, *(column.to_pylist() for column in constants))
-        rows = zip(arguments, request.to_pylist(), strict=True)
+        rows = list(zip(given.to_pylist(), request.to_pylist(), files.to_pylist(), strict=True))
         number = statement[0].as_py()
+        parts = []
         with session.noting_errors(number):
-            parts = [
-                answer_chunk(session, number, mode[0].as_py(), shared, [text for _, text in group])
-                for shared, group in groupby(rows, key=lambda row: row[0])
-            ]
+            for shared, group in groupby(rows, key=lambda row: row[0]):
+                _, texts, pictures = zip(*group, strict=True)
+                parts.append(
+                    answer_chunk(
+                        session, shared, texts, pictures, number=number, mode=mode[0].as_py()
+                    )
+                )
         return pa.concat_arrays(parts)
 
     return call
 
 
+def _files(given: _Picture | list[_Picture | None] | None) -> list[bytes] | None:
+    """Return the bytes of pictures, or their paths as bytes; NULL if one is NULL."""
+    if given is None:
+        return None
+    each = given if isinstance(given, list) else [given]
+    known = [one for one in each if one is not None]
+    if len(known) < len(each):
+        return None
+    return [one.encode() if isinstance(one, str) else bytes(one) for one in known]
+
+
 def _fit_schema(ddl: str) -> str:
     structure = parse_ddl(ddl, argument="schema")
-    return orjson.dumps({"result": structure, "errorMessage": "VARCHAR"}).decode()
+    return orjson.dumps(_FIT_FORM.structure(structure)).decode()
 
 
 def _fit_text(documents: Column, ddl: Column) -> Column:
@@ -171,4 +210,4 @@ def _fit_text(documents: Column, ddl: Column) -> Column:
         return text_column([])
     shape = Shape(structure=parse_ddl(ddl[0].as_py(), argument="schema"))
     values = iter(json_texts([Answer(value=t) for t in texts if t is not None], shape))
-    return text_column([None if t is None else error_struct(next(values)) for t in texts])
+    return text_column([None if t is None else _FIT_FORM.text(next(values), None) for t in texts])

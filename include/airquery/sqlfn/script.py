@@ -36,7 +36,7 @@ def read_script(
 
 
 def endpoint_names(sql: str) -> list[str]:
-    """Return the endpoints that the ai_query calls of DuckDB text name, sorted."""
+    """Return the endpoints that the calls of DuckDB text name, sorted."""
     trees = [parse(text) for text in _split(sql)]
     sites = [site for tree in trees if tree is not None for site in call_sites(tree)]
     return sorted({site.endpoint for site in sites if site.endpoint is not None})

@@ -1,33 +1,34 @@
--- One macro under three names. `_ai_call` answers a chunk of rows as JSON text, `_ai_schema` names the
--- result type while the statement is bound; from_json_strict turns the text into a value of that type.
--- ai_query asks at once; _ai_query_ahead notes the request and answers NULL until it is known;
--- _ai_query_later answers NULL and asks nothing.
-CREATE OR REPLACE TEMP MACRO _ai_query(mode, endpoint, request, return_type, fail_on_error, model_parameters, response_format) AS
-  from_json_strict(
-    _ai_call(
-      CAST(getvariable('airquery_statement') AS BIGINT),
-      mode,
-      endpoint,
-      CAST(to_json(request) AS VARCHAR),
-      return_type,
-      fail_on_error,
-      CAST(to_json(model_parameters) AS VARCHAR),
-      CAST(response_format AS VARCHAR)
-    ),
-    _ai_schema(
-      CAST(getvariable('airquery_statement') AS BIGINT),
-      endpoint,
-      return_type,
-      fail_on_error,
-      CAST(response_format AS VARCHAR)
+-- Ask an endpoint about every row.
+--
+-- endpoint VARCHAR (constant): a name from the registry of endpoints.
+-- request ANY: for chat and completions the prompt as text; for chat also {'messages': [{'role': ..., 'content': ...}]}; for a custom model a struct whose fields are its features, or any value (one column, `input`). NULL gives NULL and asks nothing.
+-- returnType VARCHAR (constant): the type of the result, such as 'DOUBLE', 'STRUCT<a: INT, b: ARRAY<STRING>>' or schema_of_json('...'). Required for a custom model whose endpoint publishes none.
+-- failOnError BOOLEAN (constant): true: the first failed row fails the statement. false: the result is STRUCT(result T, errorMessage VARCHAR), one of the two NULL.
+-- modelParameters STRUCT (constant): for chat, completions and embeddings, such as named_struct('max_tokens', 100, 'temperature', 0.2). `temperature` is 0.0 unless set, the rest is the endpoint's own default.
+-- responseFormat VARCHAR (constant): for chat. 'STRUCT<...>' gives a value of that type; '{"type": "json_schema", ...}', '{"type": "json_object"}' and a bare JSON Schema give text that was checked; '{"type": "text"}' is the default.
+-- files BLOB, VARCHAR or a list of them: pictures for a vision model: the bytes of JPEG or PNG files, or the paths of local ones. A NULL gives NULL and asks nothing.
+-- system VARCHAR (constant): an instruction that stands before the request.
+-- cache VARCHAR (constant): 'reuse' takes an answer of the journal; 'refresh' asks again and remembers the new answer; 'off' neither looks nor remembers.
+-- maxErrorRatio DOUBLE (constant): with failOnError => false: the share of this call's distinct requests, 0.0 to 1.0, that may fail; above it the statement fails. Needs airquery.run, the command or an operator.
+-- details BOOLEAN (constant): true: the result is a struct that also says usage, model, finish_reason, latency_s, source (journal or endpoint), request_id, error_code, http_status, retryable, attempts and the raw answer of a failure.
+-- reask BOOLEAN (constant): true: an answer that does not fit its type or schema is sent back once, with what is wrong with it.
+-- Returns: VARCHAR for chat and completions, DOUBLE[] for embeddings, returnType or the type of responseFormat where there is one.
+CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL, files := NULL, system := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, reask := false) AS
+  _ai_ask(
+    request,
+    files,
+    json_object(
+      'function', 'ai_query',
+      'endpoint', endpoint,
+      'returnType', returnType,
+      'failOnError', failOnError,
+      'modelParameters', modelParameters,
+      'responseFormat', CAST(responseFormat AS VARCHAR),
+      'files', typeof(files),
+      'system', system,
+      'cache', cache,
+      'maxErrorRatio', maxErrorRatio,
+      'details', details,
+      'reask', reask
     )
   );
-
-CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL) AS
-  _ai_query('now', endpoint, request, returnType, failOnError, modelParameters, responseFormat);
-
-CREATE OR REPLACE TEMP MACRO _ai_query_ahead(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL) AS
-  _ai_query('ahead', endpoint, request, returnType, failOnError, modelParameters, responseFormat);
-
-CREATE OR REPLACE TEMP MACRO _ai_query_later(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL) AS
-  _ai_query('later', endpoint, request, returnType, failOnError, modelParameters, responseFormat);

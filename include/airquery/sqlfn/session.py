@@ -1,0 +1,70 @@
+"""What the SQL functions of one database share: endpoints, engine, and the statements that run."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from airquery.execute.statement import Cancel, Statement
+from airquery.sqlfn.call import Call, Rules, resolve
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airquery.endpoints.registry import Registry
+    from airquery.execute.interrupt import Interrupts
+    from airquery.execute.run import Engine
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Session:
+    """What the SQL functions of one database share."""
+
+    registry: Registry
+    engine: Engine
+    interrupts: Interrupts
+    rules: Rules = field(default_factory=Rules)
+    errors: dict[int, BaseException] = field(default_factory=dict)
+    _statements: dict[int, Statement] = field(default_factory=dict)
+    _calls: dict[str, Call] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, cancel: Cancel | None = None) -> tuple[int, Statement]:
+        """Open a statement and give it the number that its calls will show."""
+        with self._lock:
+            number = next(self._numbers)
+            statement = self._statements[number] = Statement(cancel)
+        return number, statement
+
+    def end(self, number: int) -> None:
+        """Close a statement: what only it wanted is not sent any more."""
+        with self._lock:
+            statement = self._statements.pop(number)
+            self.errors.pop(number, None)
+        self.engine.release(statement)
+
+    def statement(self, number: int | None) -> Statement | None:
+        """Return the open statement of that number; None for a statement nobody planned."""
+        return self._statements.get(number) if number is not None else None
+
+    @contextmanager
+    def noting_errors(self, number: int | None) -> Iterator[None]:
+        """Keep what our functions raise: DuckDB only passes on its text."""
+        try:
+            yield
+        except BaseException as problem:
+            if number is not None:
+                self.errors.setdefault(number, problem)
+            raise
+
+    def call(self, given: str) -> Call:
+        """Resolve a call site once. Raises what `resolve` raises."""
+        call = self._calls.get(given)
+        if call is None:
+            call = self._calls[given] = resolve(given, self.registry, self.rules)
+        return call

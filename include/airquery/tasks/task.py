@@ -1,0 +1,32 @@
+"""What one call of a function needs that is not said by the arguments every function has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airquery.output.value import Shape
+    from airquery.tasks.steps import Steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A prepared call.
+
+    `endpoint_task` is the kind of endpoint it asks, None for any; with a kind there is a default
+    endpoint. `system`, `response_format`, `shape` and `steps` stand instead of what the arguments
+    say, `parameters` before them. `envelope` gives a JSON object of `response` and `error_message`
+    and never fails the statement.
+    """
+
+    endpoint_task: str | None = None
+    system: str | None = None
+    response_format: dict[str, object] | None = None
+    shape: Shape | None = None
+    steps: Steps | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    envelope: bool = False
