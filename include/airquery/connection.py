@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from airquery.endpoints.registry import Registry
+from airquery.errors import InvalidSetting, suggestion
 from airquery.execute.interrupt import Interrupts
 from airquery.execute.run import Engine
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.settings import Settings
 from airquery.sqlfn.call import Rules
+from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
 
@@ -77,8 +79,10 @@ def register(
     if registry is not None or settings is not None or session_of(connection) is None:
         known = settings or Settings.read()
         _interrupts.listen()
+        endpoints = registry or Registry.read(known)
+        _check_functions(endpoints)
         session = Session(
-            registry=registry or Registry.read(known),
+            registry=endpoints,
             engine=engine_for(known.journal_path()),
             interrupts=_interrupts,
             rules=Rules(
@@ -88,6 +92,16 @@ def register(
         )
         add_functions(connection, session)
     add_macros(connection)
+
+
+def _check_functions(registry: Registry) -> None:
+    """Refuse defaults for functions that do not exist. Raises `InvalidSetting`."""
+    for name in registry.functions():
+        if name not in functions():
+            raise InvalidSetting(
+                f"A default endpoint is set for {name!r}, which is no function. "
+                f"{suggestion(name, functions())}"
+            )
 
 
 def engine_for(journal: Path) -> Engine:

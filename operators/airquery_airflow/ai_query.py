@@ -66,7 +66,7 @@ class AIQueryOperator(TableTask):
     def _registry(self) -> airquery.Registry:
         """Return the known endpoints, with a connection for each one that is not among them."""
         registry = airquery.Registry.read()
-        for name in airquery.endpoint_names(self.sql):
+        for name in airquery.endpoint_names(self.sql, registry):
             if name in registry.names():
                 continue
             try:

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airquery.errors import (
     AirqueryError,
     ConfigurationError,
+    EndpointRefused,
     QualityError,
     RowFailed,
     StatementError,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_TO_BE_MENDED = (ConfigurationError, QualityError, RowFailed, StatementError)
+_TO_BE_MENDED = (ConfigurationError, EndpointRefused, QualityError, RowFailed, StatementError)
 _WRONG_SQL = (
     duckdb.BinderException,
     duckdb.CatalogException,

@@ -7,11 +7,13 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airquery.answer import Failure
 from airquery.errors import (
     Cancelled,
+    EndpointRefused,
     InvalidSetting,
     JournalError,
     QualityError,
     RowFailed,
     StatementError,
+    TooManyFailures,
     Unreachable,
     WarehouseError,
 )
@@ -30,6 +32,7 @@ def failure(*, retryable: bool) -> Failure:
         InvalidSetting("AIRQUERY_HOME must be a folder."),
         StatementError("AI_FUNCTION_COMPILATION_ERROR", "No."),
         RowFailed(failure(retryable=False)),
+        EndpointRefused(failure(retryable=False)),
         Unreachable(failure(retryable=False)),
         QualityError("Suite s.json is no JSON."),
         duckdb.BinderException("No such column."),
@@ -48,6 +51,7 @@ def test_what_has_to_be_mended_first_is_not_tried_again(error: Exception) -> Non
     [
         RowFailed(failure(retryable=True)),
         Unreachable(failure(retryable=True)),
+        TooManyFailures(failed=2, requests=3, ratio=0.5, example=failure(retryable=True)),
         Cancelled("Stopped."),
         JournalError("The journal is locked."),
         WarehouseError("The bucket does not answer."),

@@ -133,6 +133,10 @@ class Registry:
             return fitting[0]
         raise NoDefaultEndpoint(function, task=task, known=[one.name for one in fitting])
 
+    def functions(self) -> tuple[str, ...]:
+        """Return the functions that have a default endpoint of their own, sorted."""
+        return tuple(sorted(name for name in self._defaults if name != DEFAULT))
+
     def default_name(self, function: str) -> str | None:
         """Return the name that is set for a function, or for all."""
         return self._defaults.get(function, self._defaults.get(DEFAULT))

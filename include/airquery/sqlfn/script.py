@@ -15,6 +15,8 @@ from airquery.sqlfn.databricks import substitute, to_duckdb
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airquery.endpoints.registry import Registry
+
 Dialect: TypeAlias = Literal["duckdb", "databricks"]
 
 
@@ -35,11 +37,18 @@ def read_script(
     return texts
 
 
-def endpoint_names(sql: str) -> list[str]:
-    """Return the endpoints that the calls of DuckDB text name, sorted."""
+def endpoint_names(sql: str, registry: Registry | None = None) -> list[str]:
+    """Return the endpoints that the calls of DuckDB text name, sorted.
+
+    With a registry, also those that it sets as defaults of functions called without one.
+    """
     trees = [parse(text) for text in _split(sql)]
     sites = [site for tree in trees if tree is not None for site in call_sites(tree)]
-    return sorted({site.endpoint for site in sites if site.endpoint is not None})
+    names = {site.endpoint for site in sites}
+    if registry is not None:
+        unnamed = {site.function for site in sites if site.endpoint is None} - {"ai_query"}
+        names |= {registry.default_name(function) for function in unnamed}
+    return sorted(name for name in names if name is not None)
 
 
 def _split(sql: str) -> list[str]:
