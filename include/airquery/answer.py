@@ -43,18 +43,19 @@ class Failure:
     """One named failure. `str()` of it is the row's `errorMessage`.
 
     `condition` is one of `airquery.errors.SQLSTATE`, `retryable` says whether asking again may
-    help, `retry_after_s` is how long the endpoint asked to wait, `raw` the reply it is about.
-    `fatal` says that every further request to the endpoint would end the same.
+    help, `retry_after_s` is how long the endpoint asked to wait, `raw` the reply it is about. `fatal`
+    says that every further request to the endpoint would end the same: its key is refused or its
+    quota used up.
     """
 
     condition: str
     message: str
     http_status: int | None = None
     retryable: bool = False
-    fatal: bool = False
     retry_after_s: float | None = None
     attempts: int = 1
     raw: str | None = None
+    fatal: bool = False
 
     def __str__(self) -> str:
         return condition_text(self.condition, self.message)
