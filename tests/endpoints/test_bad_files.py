@@ -55,14 +55,14 @@ def with_line(line: str) -> str:
             "base_url: http://user:sk-secret@h/v1",
             (
                 "field 'base_url' must not hold a user, a '?' or a '#', because it is shown in "
-                "messages. Put secrets in api_key or headers."
+                "messages. Put secrets in api_key, headers or query."
             ),
         ),
         (
             "base_url: http://h/v1?key=sk-secret",
             (
                 "field 'base_url' must not hold a user, a '?' or a '#', because it is shown in "
-                "messages. Put secrets in api_key or headers."
+                "messages. Put secrets in api_key, headers or query."
             ),
         ),
         (
@@ -91,8 +91,9 @@ def with_line(line: str) -> str:
         (
             "temperature: 0.5",
             (
-                "field 'temperature' is unknown. Known: api_key, base_url, headers, identity, limits, "
-                "model, price, provider, revision, task, timeout_s."
+                "field 'temperature' is unknown. Known: api_key, api_key_header, api_key_scheme, "
+                "base_url, headers, identity, limits, model, oauth, price, provider, proxy, query, "
+                "returns, revision, task, timeout_s, tls."
             ),
         ),
         (

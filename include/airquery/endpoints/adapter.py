@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from airquery.endpoints.redaction import address
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,7 @@ class HttpRequest:
     body: bytes
 
     def __repr__(self) -> str:
-        return f"HttpRequest(url={self.url!r}, {len(self.body)} bytes)"
+        return f"HttpRequest(url={address(self.url)!r}, {len(self.body)} bytes)"
 
 
 class Adapter(Protocol):

@@ -81,7 +81,7 @@ def _prediction(predictions: object) -> tuple[object] | None:
 
 
 def _url(endpoint: Endpoint) -> str:
-    base = endpoint.base_url.rstrip("/")
-    if base.endswith("/invocations"):
-        return base
-    return f"{base}/serving-endpoints/{quote(endpoint.model or endpoint.name, safe='')}/invocations"
+    if endpoint.base_url.rstrip("/").endswith("/invocations"):
+        return wire.url(endpoint, "")
+    name = quote(endpoint.model or endpoint.name, safe="")
+    return wire.url(endpoint, f"/serving-endpoints/{name}/invocations")

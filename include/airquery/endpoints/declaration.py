@@ -18,10 +18,18 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider, Secret
-from airquery.endpoints.fields import EndpointFields, LimitsFields, PriceFields
+from airquery.endpoints import reach
+from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider
+from airquery.endpoints.fields import (
+    EndpointFields,
+    LimitsFields,
+    OAuthFields,
+    PriceFields,
+    TlsFields,
+)
 from airquery.endpoints.variables import check_references, refers, resolved
-from airquery.errors import InvalidEndpoint, suggestion
+from airquery.errors import InvalidEndpoint, StatementError, suggestion
+from airquery.output.structure import parse_ddl
 
 
 if TYPE_CHECKING:
@@ -33,12 +41,17 @@ _LOG = logging.getLogger(__name__)
 _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): EndpointFields,
     ("limits",): LimitsFields,
+    ("oauth",): OAuthFields,
     ("price",): PriceFields,
+    ("tls",): TlsFields,
 }
-_EXAMPLES = {"task": "task: chat", "base_url": "base_url: http://127.0.0.1:8080/v1"}
+_EXAMPLES = {
+    "task": "task: chat",
+    "base_url": "base_url: http://127.0.0.1:8080/v1",
+    "oauth.client_id": "client_id: ${CLIENT_ID}",
+    "oauth.client_secret": "client_secret: ${CLIENT_SECRET}",
+}
 _WIRE_PATHS = ("/chat/completions", "/completions", "/embeddings")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 _NAME_LENGTH = 200
 
 
@@ -66,11 +79,15 @@ class Declaration:
             model=None if fields.model is None else resolved("model", fields.model, environ),
             revision=fields.revision,
             identity=fields.identity or "",
-            api_key=None if fields.api_key is None else _secret("api_key", fields.api_key, environ),
-            headers={
-                name: _secret(f"headers.{name}", value, environ)
-                for name, value in fields.headers.items()
-            },
+            api_key=reach.optional_secret("api_key", fields.api_key, environ),
+            api_key_header=fields.api_key_header,
+            api_key_scheme=fields.api_key_scheme or "bearer",
+            oauth=reach.oauth(fields, base_url, environ),
+            headers=reach.secrets("headers", fields.headers, environ),
+            query=reach.secrets("query", fields.query, environ),
+            tls=reach.tls(fields, environ),
+            proxy=reach.proxy(fields, environ),
+            returns=fields.returns,
             timeout_s=fields.timeout_s,
             limits=Limits(
                 concurrency=fields.limits.concurrency,
@@ -107,13 +124,8 @@ def declare(name: object, fields: object, *, source: str) -> Declaration:
     except ValueError as error:
         problem = str(error)
     else:
-        if isinstance(checked.api_key, str) and not refers(checked.api_key):
-            _LOG.warning(
-                "Endpoint %r (%s) holds its api_key in clear text. "
-                "Write api_key: ${NAME} and set NAME in the environment.",
-                label,
-                source,
-            )
+        for warning in reach.warnings(checked):
+            _LOG.warning("Endpoint %r (%s) %s", label, source, warning)
         return Declaration(name=label, source=source, fields=checked)
     raise InvalidEndpoint(label, problem, source=source)
 
@@ -133,7 +145,7 @@ def _check_base_url(url: str) -> None:
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(
             "field 'base_url' must not hold a user, a '?' or a '#', because it is shown in "
-            "messages. Put secrets in api_key or headers."
+            "messages. Put secrets in api_key, headers or query."
         )
     for path in _WIRE_PATHS:
         if parts.path.rstrip("/").endswith(path):
@@ -172,39 +184,29 @@ def _check_together(fields: EndpointFields) -> None:
         check_references(field, value)
     if not refers(fields.base_url):
         _check_base_url(fields.base_url)
-    if isinstance(fields.api_key, str):
-        check_references("api_key", fields.api_key)
-    _check_headers(fields)
+    _check_returns(fields)
+    reach.check(fields)
 
 
-def _check_headers(fields: EndpointFields) -> None:
-    lowered = [name.lower() for name in fields.headers]
-    for name, value in fields.headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"headers: {name!r:.60} cannot be the name of a header. Mend it.")
-        if lowered.count(name.lower()) > 1:
-            raise ValueError(f"headers: {name!r} is given twice. Keep one.")
-        if name.lower() in {"content-type", "content-length", "host"}:
-            raise ValueError(f"headers: {name!r} is set by airquery. Leave it out.")
-        if isinstance(value, str):
-            check_references(f"headers.{name}", value)
-    if fields.api_key is not None and "authorization" in lowered:
-        raise ValueError("api_key and the header Authorization say the same. Keep one of them.")
+def _check_returns(fields: EndpointFields) -> None:
+    if fields.returns is None:
+        return
+    if fields.task != "custom":
+        raise ValueError(
+            f"field 'returns' does not go with task {fields.task!r}: only a custom model's answers "
+            "have a type of their own. Leave it out, or use returnType in the statement."
+        )
+    try:
+        parse_ddl(fields.returns, argument="returns")
+    except StatementError as error:
+        problem = str(error)
+    else:
+        return
+    raise ValueError(f"field 'returns' is no type of an answer: {problem}")
 
 
 def _default_provider(fields: EndpointFields) -> Provider:
     return fields.provider or ("custom" if fields.task == "custom" else "openai")
-
-
-def _secret(field: str, value: str | Secret, environ: Mapping[str, str]) -> Secret:
-    revealed = value.reveal() if isinstance(value, Secret) else resolved(field, value, environ)
-    text = revealed.strip()
-    if not _HEADER_VALUE.fullmatch(text):
-        raise ValueError(
-            f"field {field!r} is empty or holds characters that no HTTP header can carry, such as "
-            "a line break. Set it again."
-        )
-    return Secret(text)
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -126,12 +126,16 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Declaration]:
 
 
 def _private(fields: object) -> object:
-    """Take a key that stands in the environment as what it is: not clear text in a file."""
-    if isinstance(fields, Mapping):
-        key = fields.get("api_key")
-        if isinstance(key, str) and not refers(key):
-            return {**fields, "api_key": Secret(key)}
-    return fields
+    """Take what stands in the environment as what it is: not clear text in a file."""
+    if not isinstance(fields, Mapping):
+        return fields
+    private = {
+        name: Secret(value)
+        for name in ("api_key", "client_secret", "proxy")
+        if isinstance(value := fields.get(name), str) and value.strip() and not refers(value)
+    }
+    oauth = {"oauth": _private(fields["oauth"])} if "oauth" in fields else {}
+    return {**fields, **oauth, **private}
 
 
 def _parsed(text: str, where: str) -> object:

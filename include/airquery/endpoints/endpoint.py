@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Task: TypeAlias = Literal["chat", "completions", "embeddings", "custom"]
 Provider: TypeAlias = Literal["openai", "custom"]
+KeyScheme: TypeAlias = Literal["bearer", "basic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,40 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """How to get a token for a service principal: the client credentials grant.
+
+    `authorization_details` is the JSON text that some servers want beside the scope.
+    """
+
+    client_id: str
+    client_secret: Secret
+    token_url: str
+    scope: str = "all-apis"
+    authorization_details: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Whom to trust behind https: the usual authorities, or only those of `ca_bundle`.
+
+    `client_cert` is a PEM file of our own certificate and its key, for servers that ask for one.
+    """
+
+    ca_bundle: str | None = None
+    verify: bool = True
+    client_cert: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The way to a server. Requests of equal routes share connections."""
+
+    tls: Tls = Tls()
+    proxy: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One endpoint, ready to be asked.
 
@@ -64,6 +99,10 @@ class Endpoint:
     journal between endpoints of equal `identity`, `model`, `revision`, `task` and `provider`,
     whatever their name, key or limits. It is the base URL unless declared. A `custom` task has one
     wire format, so its provider is always `custom`.
+
+    `api_key` goes as it is under the name `api_key_header` if there is one, and else as
+    `Authorization` by `api_key_scheme`; with `oauth` it is the token that was fetched. `query` is
+    added to every URL. `returns` is the type of a custom model's answers, as DDL.
     """
 
     name: str
@@ -74,7 +113,14 @@ class Endpoint:
     revision: str | None = None
     identity: str = ""
     api_key: Secret | None = None
+    api_key_header: str | None = None
+    api_key_scheme: KeyScheme = "bearer"
+    oauth: OAuth | None = None
     headers: Mapping[str, Secret] = field(default_factory=dict)
+    query: Mapping[str, Secret] = field(default_factory=dict)
+    tls: Tls = Tls()
+    proxy: Secret | None = None
+    returns: str | None = None
     timeout_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
     price: Price = field(default_factory=Price)
@@ -84,3 +130,14 @@ class Endpoint:
             object.__setattr__(self, "identity", self.base_url.rstrip("/"))
         if self.task == "custom":
             object.__setattr__(self, "provider", "custom")
+
+    @property
+    def route(self) -> Route:
+        """Return the way its requests take."""
+        return Route(tls=self.tls, proxy=self.proxy)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return all that no message, log or answer may show."""
+        single = (self.api_key, self.oauth.client_secret if self.oauth else None, self.proxy)
+        several = (*self.headers.values(), *self.query.values())
+        return (*(secret for secret in single if secret is not None), *several)

@@ -5,7 +5,7 @@ object, plain text, HTML, and nothing. Any other is quoted as it is. Reading nev
 
 Trying again may help after 408 (timeout), 409 (conflict, which gateways send for a lock), 425 (too
 early), 429 (too many) and every 5xx but 501 and 505, which say that the server cannot do it. A 429
-that says the quota is used up is not helped by waiting either.
+that says the quota is used up is not helped by waiting either: that, and a refused key, is fatal.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin, urlsplit
 
 import orjson
 
 from airquery.answer import Failure
-from airquery.endpoints.redaction import raw, readable, redact, sentence
+from airquery.endpoints.redaction import address, raw, readable, redact, sentence
 
 
 if TYPE_CHECKING:
@@ -33,18 +34,39 @@ if TYPE_CHECKING:
 _RETRYABLE: Final = frozenset({408, 409, 425, 429})
 _PERMANENT: Final = frozenset({501, 505})
 _SERVER_FAULT: Final = 500
-_QUOTA: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-_TEXT_FIELDS: Final = ("message", "detail", "error", "error_message", "msg", "title", "errors")
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_QUOTA: Final = frozenset(
+    {
+        "billing_error",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "credit_limit_exceeded",
+        "exceeded_current_quota_error",
+        "insufficient_balance",
+        "insufficient_credits",
+        "insufficient_quota",
+    }
+)
+# With a 429 these may mean the quota of a minute, which waiting helps.
+_FORBIDDEN_QUOTA: Final = frozenset({"quota_exceeded", "quotaexceeded", "resource_exhausted"})
+_TEXT_FIELDS: Final = (
+    "message",
+    "detail",
+    "error_description",
+    "error",
+    "error_message",
+    "msg",
+    "title",
+    "errors",
+)
 _CODE_FIELDS: Final = ("error_code", "code", "type", "scimType")
-_REDIRECTED: Final = "The server is elsewhere: correct the endpoint's base_url."
 _MENDS: Final = {
-    301: _REDIRECTED,
-    302: _REDIRECTED,
-    307: _REDIRECTED,
-    308: _REDIRECTED,
     401: "Check the endpoint's api_key.",
     403: "Check what the endpoint's api_key may do.",
     404: "Check the endpoint's base_url and model.",
+    407: "The proxy wants a user and a password: put them into the endpoint's proxy.",
     501: "The server does not offer the endpoint's task.",
 }
 _HTML_START: Final = re.compile(
@@ -65,20 +87,29 @@ def read_failure(
     """
     text = readable(endpoint, body)
     reply = _json(text)
-    said = redact(endpoint, _said(reply) or _plain(text))
-    quota = not _QUOTA.isdisjoint(_codes(reply))
-    told = f" and said: {sentence(said)}" if said else " and said nothing."
-    mend = f" {_MENDS[status]}" if status in _MENDS else ""
+    quota = _quota_is_used_up(status, reply)
     if quota:
-        mend = " The quota is used up: raise it, or take another endpoint."
+        mend = "The quota is used up: raise it, or take another endpoint."
+    elif status in _REDIRECTS:
+        mend = redact(endpoint, _elsewhere(endpoint, headers))
+    else:
+        mend = _MENDS.get(status, "")
+    told = f"answered with HTTP {status} and said{_told(endpoint, reply, text)} {mend}".rstrip()
     return Failure(
         condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
-        message=f"Endpoint {endpoint.name!r} answered with HTTP {status}{told}{mend}",
+        message=f"Endpoint {endpoint.name!r} {told}",
         http_status=status,
         retryable=_retryable(status) and not quota,
         retry_after_s=_retry_after(headers, reply, now),
         raw=raw(text),
+        fatal=quota or status == _UNAUTHORIZED,
     )
+
+
+def quoted(endpoint: Endpoint, body: bytes) -> str:
+    """Quote what a reply says, after a colon and as a sentence, or say that it says nothing."""
+    text = readable(endpoint, body)
+    return _told(endpoint, _json(text), text)
 
 
 def error_text(reply: object) -> str:
@@ -90,6 +121,29 @@ def error_text(reply: object) -> str:
 
 def _retryable(status: int) -> bool:
     return status in _RETRYABLE or (status >= _SERVER_FAULT and status not in _PERMANENT)
+
+
+def _quota_is_used_up(status: int, reply: object) -> bool:
+    codes = {code.lower() for code in _codes(reply)}
+    if status == _FORBIDDEN and not codes.isdisjoint(_FORBIDDEN_QUOTA):
+        return True
+    return not codes.isdisjoint(_QUOTA)
+
+
+def _elsewhere(endpoint: Endpoint, headers: Mapping[str, str]) -> str:
+    """Say where a redirect leads, as far as it can be shown."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    try:
+        target = urljoin(endpoint.base_url, lowered.get("location", ""))
+        where = address(target) if "location" in lowered and urlsplit(target).hostname else ""
+    except ValueError:
+        where = ""
+    return f"The server is elsewhere{where and f', at {where}'}: correct the endpoint's base_url."
+
+
+def _told(endpoint: Endpoint, reply: object, text: str) -> str:
+    said = redact(endpoint, _said(reply) or _plain(text))
+    return f": {sentence(said)}" if said else " nothing."
 
 
 def _json(text: str) -> object:

@@ -7,11 +7,21 @@ declares an endpoint by fields. A field that is not listed here is refused, neve
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Annotated, TypeAlias
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from airquery.endpoints.endpoint import Limits, Price, Provider, Secret, Task
+from airquery.endpoints.endpoint import (
+    KeyScheme,
+    Limits,
+    Price,
+    Provider,
+    Secret,
+    Task,
+)
 
 
 _LIMITS = Limits()
@@ -34,6 +44,21 @@ def _optional_secret(value: object) -> str | Secret | None:
 
 def _header(value: object) -> str | Secret:
     return value if isinstance(value, Secret) else _text(value)
+
+
+def _query_value(value: object) -> str | Secret:
+    # YAML reads an API version such as 2024-10-21 as a date.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _header(value)
+
+
+def _details(value: object) -> str | None:
+    if isinstance(value, list | Mapping):
+        return orjson.dumps(value).decode()
+    return _optional_text(value)
 
 
 def _in_flight(value: object) -> object:
@@ -64,9 +89,12 @@ Text: TypeAlias = Annotated[str, PlainValidator(_text)]
 OptionalText: TypeAlias = Annotated[str | None, PlainValidator(_optional_text)]
 OptionalSecret: TypeAlias = Annotated[str | Secret | None, PlainValidator(_optional_secret)]
 Header: TypeAlias = Annotated[str | Secret, PlainValidator(_header)]
+QueryValue: TypeAlias = Annotated[str | Secret, PlainValidator(_query_value)]
+Details: TypeAlias = Annotated[str | None, PlainValidator(_details)]
 Rate: TypeAlias = Annotated[None, PlainValidator(_no_rate)]
 Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
 Duration: TypeAlias = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 Amount: TypeAlias = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 
 
@@ -93,6 +121,24 @@ class PriceFields(_Fields):
     currency: Annotated[str, PlainValidator(_currency)] = _PRICE.currency
 
 
+class OAuthFields(_Fields):
+    """What may stand under `oauth`."""
+
+    client_id: Text
+    client_secret: Header
+    token_url: OptionalText = None
+    scope: Text = "all-apis"
+    authorization_details: Details = None
+
+
+class TlsFields(_Fields):
+    """What may stand under `tls`."""
+
+    ca_bundle: OptionalText = None
+    verify: Flag = True
+    client_cert: OptionalText = None
+
+
 class EndpointFields(_Fields):
     """What may stand under an endpoint's name."""
 
@@ -103,7 +149,14 @@ class EndpointFields(_Fields):
     revision: OptionalText = None
     identity: OptionalText = None
     api_key: OptionalSecret = None
+    api_key_header: OptionalText = None
+    api_key_scheme: KeyScheme | None = None
+    oauth: OAuthFields | None = None
     headers: dict[str, Header] = Field(default_factory=dict)
+    query: dict[str, QueryValue] = Field(default_factory=dict)
+    tls: TlsFields = TlsFields()
+    proxy: OptionalSecret = None
+    returns: OptionalText = None
     timeout_s: Duration = 120.0
     limits: LimitsFields = LimitsFields()
     price: PriceFields = PriceFields()

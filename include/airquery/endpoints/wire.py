@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from airquery.answer import Failure, Usage
 from airquery.endpoints.adapter import HttpRequest
 from airquery.endpoints.failures import error_text
-from airquery.endpoints.redaction import raw, readable, redact, sentence
+from airquery.endpoints.redaction import KEY_USER, basic, raw, readable, redact, sentence
 from airquery.errors import StatementError
 
 
@@ -39,15 +40,25 @@ def headers(endpoint: Endpoint) -> dict[str, str]:
     """Return what every request to the endpoint carries. Its own go before those set here."""
     usual = {"Accept": "application/json"}
     if endpoint.api_key is not None:
-        usual["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+        usual.update(_authorization(endpoint, endpoint.api_key.reveal()))
     own = {name: value.reveal() for name, value in endpoint.headers.items()}
     taken = {name.lower() for name in own}
     return {**{name: value for name, value in usual.items() if name.lower() not in taken}, **own}
 
 
+def _authorization(endpoint: Endpoint, key: str) -> dict[str, str]:
+    if endpoint.api_key_header is not None:
+        return {endpoint.api_key_header: key}
+    if endpoint.api_key_scheme == "basic":
+        return {"Authorization": f"Basic {basic(KEY_USER, key)}"}
+    return {"Authorization": f"Bearer {key}"}
+
+
 def url(endpoint: Endpoint, path: str) -> str:
-    """Return the URL of a path under the endpoint's base URL."""
-    return f"{endpoint.base_url.rstrip('/')}{path}"
+    """Return the URL of a path under the endpoint's base URL, with the endpoint's query."""
+    query = {name: value.reveal() for name, value in endpoint.query.items()}
+    added = f"?{urlencode(query, quote_via=quote)}" if query else ""
+    return f"{endpoint.base_url.rstrip('/')}{path}{added}"
 
 
 def payload(request: Request, own: Mapping[str, object]) -> dict[str, object]:
