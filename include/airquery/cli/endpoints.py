@@ -95,5 +95,5 @@ def _row(endpoint: Endpoint) -> tuple[str, ...]:
         endpoint.provider,
         endpoint.model or "",
         endpoint.base_url,
-        "set" if endpoint.api_key or endpoint.headers else "none",
+        "set" if endpoint.api_key or endpoint.headers or endpoint.oauth else "none",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airquery.answer import Answer, Failure
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.failures import read_failure
+from airquery.execute.credentials import Credentials
 from airquery.execute.flight import Ending, Flight
 from airquery.execute.retry import TOO_MANY_REQUESTS, wait_before_next
 from airquery.execute.transport import Reply, Transport
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airquery.clock import Clock
+    from airquery.endpoints.endpoint import Endpoint
     from airquery.request import Request
 
 
 log = logging.getLogger(__name__)
 
 OK = range(200, 300)
+UNAUTHORIZED = 401
 
 
 class Attempts:
@@ -35,6 +38,7 @@ class Attempts:
         self._clock = clock
         self._dice = dice
         self._transport: Transport | None = None
+        self._credentials: Credentials | None = None
 
     async def until_ended(self, flight: Flight, *, given_up: Callable[[Flight], bool]) -> Ending:
         """Send until there is an answer, a failure nobody can help, or no time left.
@@ -76,13 +80,32 @@ class Attempts:
             await self._transport.close()
 
     async def _once(self, request: Request) -> Ending:
-        """Make one attempt."""
-        if self._transport is None:
+        """Make one attempt; one that a token was refused for is made again with a new one."""
+        if self._transport is None or self._credentials is None:
             self._transport = Transport()
-        endpoint = request.endpoint
+            self._credentials = Credentials(transport=self._transport, clock=self._clock)
+        endpoint = await self._credentials.authorized(request.endpoint)
+        if isinstance(endpoint, Failure):
+            return Ending(outcome=endpoint)
+        ending = await self._sent(self._transport, request, endpoint)
+        if isinstance(ending.outcome, Answer) or ending.outcome.http_status != UNAUTHORIZED:
+            return ending
+        if not self._credentials.refuse(endpoint):
+            return ending
+        endpoint = await self._credentials.authorized(request.endpoint)
+        if isinstance(endpoint, Failure):
+            return Ending(outcome=endpoint)
+        return await self._sent(self._transport, request, endpoint)
+
+    async def _sent(self, transport: Transport, request: Request, endpoint: Endpoint) -> Ending:
+        """Send a request to its endpoint, which has its key, and read the reply."""
+        if endpoint is not request.endpoint:
+            request = replace(request, endpoint=endpoint)
         adapter = adapter_for(endpoint)
         sent = self._clock.monotonic()
-        reply = await self._transport.post(adapter.encode(request), timeout_s=endpoint.timeout_s)
+        reply = await transport.post(
+            adapter.encode(request), timeout_s=endpoint.timeout_s, route=endpoint.route
+        )
         latency_s = self._clock.monotonic() - sent
         match reply:
             case Failure():

@@ -1,29 +1,38 @@
-"""Single requests outside a statement: try an endpoint, download a file."""
+"""Single requests outside a statement: try an endpoint, read its schema, download a file."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from airquery.answer import Failure
-from airquery.endpoints import wire
+from airquery.clock import SystemClock
+from airquery.endpoints import published, wire
 from airquery.endpoints.failures import read_failure
 from airquery.errors import AirqueryError, Unreachable
-from airquery.execute.transport import Reply, Transport
+from airquery.execute.credentials import Credentials
+from airquery.execute.transport import Transport
 
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from airquery.endpoints.endpoint import Endpoint
+    from airquery.output.structure import Structure
 
+
+_Result = TypeVar("_Result")
 
 SILENCE_S = 60.0
 PROBE_TIMEOUT_S = 15.0
 NO_SUCH_ROUTE = (404, 405)
-FIRST_ERROR_STATUS = 400
+OK = range(200, 300)
+
+_structures: dict[tuple[str, str | None], Structure | None] = {}
 
 
 def fetch(url: str, into: Path) -> None:
@@ -33,7 +42,7 @@ def fetch(url: str, into: Path) -> None:
         async with Transport() as transport:
             return await transport.download(url, into, timeout_s=SILENCE_S)
 
-    failure = asyncio.run(download())
+    failure = _run(download())
     if failure is not None:
         raise Unreachable(failure)
 
@@ -44,26 +53,10 @@ def probe(endpoint: Endpoint) -> str:
     Returns one line to show. Raises `Unreachable` if it does not answer or refuses the key, and
     `AirqueryError` if it says that it does not have the model.
     """
-
-    async def get() -> Reply | Failure:
-        async with Transport() as transport:
-            url = endpoint.base_url.rstrip("/") + "/models"
-            return await transport.get(
-                url, headers=wire.headers(endpoint), timeout_s=PROBE_TIMEOUT_S
-            )
-
-    reply = asyncio.run(get())
-    if isinstance(reply, Failure):
-        raise Unreachable(reply)
-    if reply.status in NO_SUCH_ROUTE:
+    body = _run(_get(endpoint, wire.url(endpoint, "/models")))
+    if body is None:
         return f"{endpoint.name}: reachable at {endpoint.base_url}; it publishes no list of models."
-    if reply.status >= FIRST_ERROR_STATUS:
-        raise Unreachable(
-            read_failure(
-                endpoint, status=reply.status, headers=reply.headers, body=reply.body, now=0.0
-            )
-        )
-    models = _models(reply.body)
+    models = _models(body)
     if models and endpoint.model is not None and endpoint.model not in models:
         raise AirqueryError(
             f"{endpoint.name}: reachable, but it has no model {endpoint.model!r}. "
@@ -72,6 +65,61 @@ def probe(endpoint: Endpoint) -> str:
     return f"{endpoint.name}: reachable, model {endpoint.model!r}" + (
         " is there." if models else " not checked: it lists none."
     )
+
+
+def published_structure(endpoint: Endpoint) -> Structure | None:
+    """Return the type of a custom model's answers, as its endpoint publishes it.
+
+    None if it publishes none. Asked once for each endpoint of this process. Raises `Unreachable`,
+    and `StatementError` if what it publishes cannot be read.
+    """
+    url = published.url(endpoint)
+    key = (url, endpoint.revision)
+    if key not in _structures:
+        body = _run(_get(endpoint, url))
+        _structures[key] = None if body is None else published.read(endpoint, body)
+    return _structures[key]
+
+
+async def _get(endpoint: Endpoint, url: str) -> bytes | None:
+    """Read an address of the endpoint, with its key. None if there is no such address."""
+    async with Transport() as transport:
+        clock = SystemClock()
+        credentials = Credentials(transport=transport, clock=clock)
+        authorized = await credentials.authorized(endpoint)
+        if isinstance(authorized, Failure):
+            raise Unreachable(authorized)
+        reply = await transport.get(
+            url,
+            headers=wire.headers(authorized),
+            timeout_s=PROBE_TIMEOUT_S,
+            route=endpoint.route,
+        )
+        if isinstance(reply, Failure):
+            raise Unreachable(reply)
+        if reply.status in NO_SUCH_ROUTE:
+            return None
+        if reply.status not in OK:
+            raise Unreachable(
+                read_failure(
+                    authorized,
+                    status=reply.status,
+                    headers=reply.headers,
+                    body=reply.body,
+                    now=clock.time(),
+                )
+            )
+        return reply.body
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end, also for a caller whose thread runs an event loop already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="airquery-fetch") as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _models(body: bytes) -> set[str]:

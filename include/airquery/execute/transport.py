@@ -7,14 +7,21 @@ at 256 requests in flight. Whatever goes wrong on the way is a `Failure`, never 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Self
+from urllib.request import getproxies
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from airquery.answer import Failure
+from airquery.endpoints.endpoint import Route, Tls
+from airquery.endpoints.redaction import address
+from airquery.errors import InvalidSetting
+from airquery.execute.faults import broken
+from airquery.execute.proxies import proxy_for
 
 
 if TYPE_CHECKING:
@@ -27,6 +34,13 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 # aiohttp reads 0 as "no limit": the engine bounds what is in flight, the pool only keeps sockets.
 POOL = httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=15.0)
+# No answer is so long; a body without an end must not take the machine's memory.
+MAX_REPLY_BYTES: Final = 256 << 20
+
+_DIRECT: Final = Route()
+# aiohttp's own errors come through where httpx has no name for them; UnicodeError is what a host
+# name that is too long ends in.
+_BROKEN: Final = (httpx.HTTPError, aiohttp.ClientError, TimeoutError, UnicodeError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +53,15 @@ class Reply:
 
 
 class Transport:
-    """A pool of connections; belongs to the event loop it was made on."""
+    """Pools of connections, one a route; they belong to the event loop they were made on.
 
-    def __init__(self) -> None:
-        self._client = httpx.AsyncClient(transport=AiohttpTransport(limits=POOL))
+    Which proxies the environment names is read once, when it is made.
+    """
+
+    def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self._proxies = getproxies()
+        self._clients: dict[tuple[Tls, str | None], httpx.AsyncClient] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,81 +69,146 @@ class Transport:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def post(self, request: HttpRequest, *, timeout_s: float) -> Reply | Failure:
+    async def post(
+        self, request: HttpRequest, *, timeout_s: float, route: Route = _DIRECT
+    ) -> Reply | Failure:
         """Send one request and read its whole reply within `timeout_s` seconds."""
-        sending = self._client.build_request(
+        return await self._send(
             "POST",
             request.url,
-            headers=dict(request.headers),
-            content=request.body,
-            timeout=_timeout(timeout_s),
+            headers=request.headers,
+            body=request.body,
+            timeout_s=timeout_s,
+            route=route,
         )
-        return await self._send(sending, timeout_s=timeout_s)
 
     async def get(
-        self, url: str, *, headers: Mapping[str, str], timeout_s: float
+        self, url: str, *, headers: Mapping[str, str], timeout_s: float, route: Route = _DIRECT
     ) -> Reply | Failure:
         """Read one address within `timeout_s` seconds."""
-        try:
-            sending = self._client.build_request(
-                "GET", url, headers=dict(headers), timeout=_timeout(timeout_s)
-            )
-        except httpx.InvalidURL as problem:
-            return _broken(url, "is not a valid URL", problem, retryable=False)
-        return await self._send(sending, timeout_s=timeout_s)
+        return await self._send("GET", url, headers=headers, timeout_s=timeout_s, route=route)
 
     async def download(self, url: str, into: Path, *, timeout_s: float) -> Failure | None:
         """Write what an address holds to a file; `timeout_s` bounds each silence, not the whole."""
         try:
-            async with self._client.stream(
+            async with self._client(url, _DIRECT).stream(
                 "GET", url, timeout=_timeout(timeout_s), follow_redirects=True
             ) as reply:
                 if not reply.is_success:
                     return Failure(
                         condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
-                        message=f"{_shown(url)} answered with HTTP status {reply.status_code}.",
+                        message=f"{address(url)} answered with HTTP status {reply.status_code}.",
                         http_status=reply.status_code,
                         retryable=reply.is_server_error,
                     )
                 with into.open("wb") as file:
                     async for chunk in reply.aiter_bytes():
                         file.write(chunk)
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            return _broken(url, "could not be read", problem)
+        except InvalidSetting as problem:
+            return _unusable(str(problem))
+        except httpx.InvalidURL:
+            return _unusable(f"{address(url)} is not a valid URL.")
+        except _BROKEN as problem:
+            return broken(url, problem, timeout_s=timeout_s)
         return None
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
-    async def _send(self, request: httpx.Request, *, timeout_s: float) -> Reply | Failure:
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        route: Route,
+        body: bytes | None = None,
+    ) -> Reply | Failure:
         try:
+            client = self._client(url, route)
+            sending = client.build_request(
+                method, url, headers=dict(headers), content=body, timeout=_timeout(timeout_s)
+            )
             # The client's own read timeout starts again with every byte; this one does not.
             async with asyncio.timeout(timeout_s):
-                reply = await self._client.send(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
-            return _broken(str(request.url), "could not be reached", problem)
-        except (httpx.TimeoutException, TimeoutError) as problem:
-            return _broken(str(request.url), f"gave no whole reply in {timeout_s:g} s", problem)
-        except httpx.HTTPError as problem:
-            return _broken(str(request.url), "broke the connection off", problem)
-        return Reply(status=reply.status_code, headers=reply.headers, body=reply.content)
+                reply = await client.send(sending, stream=True)
+                content = await self._whole(reply)
+        except InvalidSetting as problem:
+            return _unusable(str(problem))
+        except httpx.InvalidURL:
+            return _unusable(f"{address(url)} is not a valid URL.")
+        except _BROKEN as problem:
+            return broken(url, problem, timeout_s=timeout_s)
+        if content is None:
+            return Failure(
+                condition="AI_FUNCTION_INVALID_HTTP_RESPONSE",
+                message=f"{address(url)} sent more than {self._max_reply_bytes:,} bytes, which no "
+                "answer has. The rest was not read. Check base_url.",
+                http_status=reply.status_code,
+            )
+        return Reply(status=reply.status_code, headers=reply.headers, body=content)
+
+    async def _whole(self, reply: httpx.Response) -> bytes | None:
+        """Read a body to its end; None if it is longer than a reply may be."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in reply.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_reply_bytes:
+                    return None
+                chunks.append(chunk)
+        finally:
+            await reply.aclose()
+        return b"".join(chunks)
+
+    def _client(self, url: str, route: Route) -> httpx.AsyncClient:
+        """Return the client for a route. Raises `InvalidSetting`."""
+        declared = None if route.proxy is None else route.proxy.reveal()
+        proxy = declared or proxy_for(url, self._proxies)
+        key = (route.tls, proxy)
+        if key not in self._clients:
+            self._clients[key] = httpx.AsyncClient(
+                transport=AiohttpTransport(
+                    verify=_context(route.tls),
+                    limits=POOL,
+                    proxy=None if proxy is None else httpx.Proxy(proxy),
+                )
+            )
+        return self._clients[key]
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    """Return what decides whom to trust. Raises `InvalidSetting` naming a file it cannot use."""
+    field, path = "tls.ca_bundle", tls.ca_bundle
+    try:
+        # Without a bundle, httpx takes the usual authorities, or those SSL_CERT_FILE names.
+        context = (
+            httpx.create_ssl_context() if path is None else ssl.create_default_context(cafile=path)
+        )
+        if tls.client_cert is not None:
+            field, path = "tls.client_cert", tls.client_cert
+            # With a password at hand, OpenSSL does not ask the terminal for one.
+            context.load_cert_chain(path, password="")
+    except OSError as problem:
+        reason = getattr(problem, "reason", None) or problem.strerror or type(problem).__name__
+        what = f"{field} {path!r}" if path is not None else "The file that SSL_CERT_FILE names"
+        raise InvalidSetting(
+            f"{what} cannot be used ({reason}). It must be a PEM file"
+            f"{' of a certificate and its key, without a password' if field != 'tls.ca_bundle' else ''}."
+        ) from None
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _timeout(timeout_s: float) -> httpx.Timeout:
     return httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s), pool=None)
 
 
-def _broken(url: str, what: str, problem: Exception, *, retryable: bool = True) -> Failure:
-    # The exception's own text may repeat headers: only its class is shown.
-    return Failure(
-        condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
-        message=f"{_shown(url)} {what} ({type(problem).__name__}).",
-        retryable=retryable,
-    )
-
-
-def _shown(url: str) -> str:
-    """Show an address without what may hold a secret: user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+def _unusable(message: str) -> Failure:
+    return Failure(condition="AI_FUNCTION_HTTP_REQUEST_ERROR", message=message)
