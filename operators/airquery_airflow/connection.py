@@ -21,12 +21,34 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
-_PLAIN = ("task", "model", "provider", "revision", "identity", "timeout_s")
+_PLAIN = (
+    "task",
+    "model",
+    "provider",
+    "revision",
+    "identity",
+    "timeout_s",
+    "api_key_header",
+    "api_key_scheme",
+    "returns",
+)
 _LIMITS = ("concurrency", "max_attempts", "deadline_s")
 _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
+_QUERIES = ("query", "secret_query")
+_PROXIES = ("proxy", "secret_proxy")
+_OBJECTS = ("oauth", "tls")
 _GROUPS = ("limits", "price")
-_OURS = {*_PLAIN, *_LIMITS, *_PRICES, *_HEADERS, *_GROUPS}
+_OURS = {
+    *_PLAIN,
+    *_LIMITS,
+    *_PRICES,
+    *_HEADERS,
+    *_QUERIES,
+    *_PROXIES,
+    *_OBJECTS,
+    *_GROUPS,
+}
 _NUMBERS = {"timeout_s", *_LIMITS, "input_per_million", "output_per_million"}
 # What Airflow's own HTTP hook reads from the extra; the rest of it are headers.
 _HTTP_OPTIONS = {
@@ -55,7 +77,7 @@ def fields_of(connection: Connection) -> dict[str, object]:
             fields = _pydanticai(name, extra)
         case "http" | "https":
             fields = _ours(name, extra, strict=False)
-            _add_headers(fields, _http_headers(connection, extra))
+            _add(fields, "headers", _http_headers(connection, extra, oauth="oauth" in fields))
         case other:
             raise InvalidEndpoint(
                 name,
@@ -66,7 +88,9 @@ def fields_of(connection: Connection) -> dict[str, object]:
     fields.setdefault("task", "chat")
     if url := _base_url(connection):
         fields["base_url"] = url
-    if connection.password and "Authorization" not in (_mapping(fields.get("headers")) or {}):
+    if "oauth" in fields:
+        fields["oauth"] = _oauth(connection, fields["oauth"])
+    elif connection.password and "Authorization" not in (_mapping(fields.get("headers")) or {}):
         fields["api_key"] = Secret(connection.password)
     return fields
 
@@ -89,10 +113,31 @@ def _ours(name: str, extra: Mapping[str, object], *, strict: bool) -> dict[str, 
             fields[group] = given[group]
         elif nested or flat:
             fields[group] = {**(nested or {}), **flat}
-    for key in _HEADERS:
-        if key in given:
-            _add_headers(fields, _header_object(name, key, given[key]))
+    _add_way(name, fields, given)
     return fields
+
+
+def _add_way(name: str, fields: dict[str, object], given: Mapping[str, object]) -> None:
+    """Take how the endpoint is reached."""
+    for field, keys in (("headers", _HEADERS), ("query", _QUERIES)):
+        for key in keys:
+            if key in given:
+                _add(fields, field, _secret_object(name, key, given[key]))
+    for key in _PROXIES:
+        if key in given:
+            fields["proxy"] = Secret(str(given[key]))
+    for key in _OBJECTS:
+        if key in given:
+            fields[key] = _object(name, key, given[key])
+
+
+def _oauth(connection: Connection, declared: object) -> Mapping[str, object]:
+    """Take the client's id from the login and its secret from the password, if not given there."""
+    fields = dict(_mapping(declared) or {})
+    if connection.login:
+        fields.setdefault("client_id", connection.login)
+    secret = fields.get("client_secret", connection.password)
+    return {**fields, "client_secret": Secret(str(secret))} if secret else fields
 
 
 def _pydanticai(name: str, extra: Mapping[str, object]) -> dict[str, object]:
@@ -106,37 +151,44 @@ def _pydanticai(name: str, extra: Mapping[str, object]) -> dict[str, object]:
     return fields
 
 
-def _http_headers(connection: Connection, extra: Mapping[str, object]) -> dict[str, Secret]:
+def _http_headers(
+    connection: Connection, extra: Mapping[str, object], *, oauth: bool
+) -> dict[str, Secret]:
     headers = {
         key: Secret(str(value))
         for key, value in extra.items()
         if key not in _OURS and key not in _HTTP_OPTIONS
     }
-    if connection.login:
+    if connection.login and not oauth:
         pair = f"{connection.login}:{connection.password or ''}".encode()
         headers["Authorization"] = Secret(f"Basic {base64.b64encode(pair).decode()}")
     return headers
 
 
-def _add_headers(fields: dict[str, object], headers: Mapping[str, Secret]) -> None:
-    if headers:
-        fields["headers"] = {**(_mapping(fields.get("headers")) or {}), **headers}
+def _add(fields: dict[str, object], field: str, values: Mapping[str, Secret]) -> None:
+    if values:
+        fields[field] = {**(_mapping(fields.get(field)) or {}), **values}
 
 
-def _header_object(name: str, key: str, value: object) -> dict[str, Secret]:
+def _secret_object(name: str, key: str, value: object) -> dict[str, Secret]:
+    found = _object(name, key, value)
+    return {str(member): Secret(str(text)) for member, text in found.items()}
+
+
+def _object(name: str, key: str, value: object) -> Mapping[str, object]:
+    """Read an object, which a connection URI could only hold as text."""
     try:
-        headers = json.loads(value) if isinstance(value, str) else value
+        found = _mapping(json.loads(value) if isinstance(value, str) else value)
     except ValueError:
-        headers = None
-    found = _mapping(headers)
+        found = None
     if found is None:
         # The text is not shown: it may hold a key.
         raise InvalidEndpoint(
             name,
-            f"field {key!r} must be a JSON object of headers.",
+            f"field {key!r} must be a JSON object.",
             source=f"Airflow connection {name!r}",
         )
-    return {str(header): Secret(str(text)) for header, text in found.items()}
+    return found
 
 
 def _base_url(connection: Connection) -> str | None:

@@ -34,9 +34,9 @@ class EndpointHook(BaseHook):
         endpoint = endpoint_from_fields(
             self.conn_id, fields_of(connection), source=source_of(connection), environ={}
         )
-        for secret in (endpoint.api_key, *endpoint.headers.values()):
-            if secret is not None:
-                mask_secret(secret.reveal())
+        # What is secret of the query, Airflow masks by the field's name; the rest of it are dates.
+        for secret in set(endpoint.secrets()).difference(endpoint.query.values()):
+            mask_secret(secret.reveal())
         return endpoint
 
     def test_connection(self) -> tuple[bool, str]:

@@ -19,10 +19,15 @@ def get_provider_info() -> dict[str, object]:
                 "hook-class-name": "airquery_airflow.hook.EndpointHook",
                 "hook-name": "airquery endpoint",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["login", "schema"],
-                    "relabeling": {"host": "Base URL", "password": "API key"},
+                    "hidden-fields": ["schema"],
+                    "relabeling": {
+                        "host": "Base URL",
+                        "login": "OAuth client id",
+                        "password": "API key, or OAuth client secret",
+                    },
                     "placeholders": {
                         "host": "https://llm.example.com/v1",
+                        "login": "only with oauth in the extra fields",
                         "password": "sent as a bearer token",
                         "extra": '{"headers": {"X-Team": "reviews"}}',
                     },

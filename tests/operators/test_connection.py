@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from airflow.sdk import Connection
 
 from airquery.endpoints.declaration import endpoint_from_fields
-from airquery.endpoints.endpoint import Endpoint, Limits, Price, Secret
+from airquery.endpoints.endpoint import Endpoint, Limits, OAuth, Price, Secret, Tls
 from airquery.errors import InvalidEndpoint
 from airquery_airflow.connection import fields_of
 
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "sk-secret"
 REFERENCE = "${OTHER_KEY}"
@@ -181,3 +185,82 @@ def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     )
 
     assert endpoint.api_key == Secret(REFERENCE)
+
+
+def test_the_way_to_the_endpoint_is_read_from_the_extra(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+
+    endpoint = endpoint_of(
+        "airquery_endpoint",
+        {
+            "model": "m",
+            "api_key_header": "api-key",
+            "query": {"api-version": "2024-10-21"},
+            "secret_query": '{"code": "hush-hush"}',
+            "tls": {"ca_bundle": str(bundle)},
+            "secret_proxy": "http://ann:hush@proxy:3128",
+        },
+        host="https://x.openai.azure.com/openai/deployments/m",
+        password=KEY,
+    )
+
+    assert endpoint == Endpoint(
+        name="llm",
+        task="chat",
+        base_url="https://x.openai.azure.com/openai/deployments/m",
+        model="m",
+        api_key=Secret(KEY),
+        api_key_header="api-key",
+        query={"api-version": Secret("2024-10-21"), "code": Secret("hush-hush")},
+        tls=Tls(ca_bundle=str(bundle)),
+        proxy=Secret("http://ann:hush@proxy:3128"),
+    )
+
+
+@pytest.mark.parametrize("conn_type", ["airquery_endpoint", "http"])
+@pytest.mark.parametrize("oauth", [{"scope": "serving"}, '{"scope": "serving"}'])
+def test_with_oauth_the_login_is_the_client_and_the_password_its_secret(
+    conn_type: str, oauth: object
+) -> None:
+    endpoint = endpoint_of(
+        conn_type, {"model": "m", "oauth": oauth}, host="https://h/v1", login="ann", password=KEY
+    )
+
+    assert (endpoint.api_key, endpoint.headers) == (None, {})
+    assert endpoint.oauth == OAuth(
+        client_id="ann",
+        client_secret=Secret(KEY),
+        token_url="https://h/oidc/v1/token",  # noqa: S106
+        scope="serving",
+    )
+
+
+def test_what_stands_under_oauth_goes_before_login_and_password() -> None:
+    declared = {"client_id": "bob", "client_secret": "his-secret"}
+
+    endpoint = endpoint_of(
+        "airquery_endpoint", {"model": "m", "oauth": declared}, host="https://h/v1", login="ann"
+    )
+
+    assert endpoint.oauth is not None
+    assert (endpoint.oauth.client_id, endpoint.oauth.client_secret) == ("bob", Secret("his-secret"))
+
+
+def test_oauth_without_a_client_names_what_is_missing() -> None:
+    with pytest.raises(InvalidEndpoint, match=r"'oauth\.client_id' is missing.*client_secret"):
+        endpoint_of("airquery_endpoint", {"model": "m", "oauth": {}}, host="https://h/v1")
+
+
+@pytest.mark.parametrize("field", ["oauth", "tls", "query"])
+def test_an_object_that_is_none_is_refused_without_showing_it(field: str) -> None:
+    with pytest.raises(InvalidEndpoint, match=f"'{field}' must be a JSON object") as caught:
+        endpoint_of("airquery_endpoint", {field: "hush-hush"}, host="http://h/v1")
+
+    assert "hush-hush" not in str(caught.value)
+
+
+def test_a_custom_models_type_is_read_from_the_extra() -> None:
+    extra = {"task": "custom", "returns": "STRUCT<label: STRING>"}
+
+    assert endpoint_of("airquery_endpoint", extra, host="http://h").returns == extra["returns"]

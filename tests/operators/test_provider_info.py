@@ -95,6 +95,6 @@ def test_airflow_makes_the_form_of_it(tmp_path: Path) -> None:
     )
     form = json.loads(made.stdout.splitlines()[-1])
 
-    assert form["hidden"] == ["login", "schema"]
+    assert form["hidden"] == ["schema"]
     assert form["secret"] == ["secret_headers"]
     assert form["enums"]["task"] == ["chat", "completions", "embeddings", "custom"]
