@@ -10,6 +10,7 @@ import pytest
 import airquery
 from airquery.answer import Answer, Failure
 from airquery.endpoints.endpoint import Limits, Secret
+from airquery.errors import EndpointRefused
 from airquery.execute.run import Engine
 from airquery.execute.statement import Statement
 from airquery.journal.sqlite_store import SqliteJournal
@@ -211,18 +212,52 @@ def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_a_hang(
 
 def test_an_endpoints_key_appears_in_no_error(settings: airquery.Settings) -> None:
     secret = "sk-very-secret-key"  # noqa: S105
-    with EndpointServer(api_key="another-key") as server:
-        server.fail_when(
-            lambda _: True, Reply(status=401, body={"error": {"message": f"Bad key {secret}"}})
-        )
+    with EndpointServer() as server:
+        for status in (403, 401):
+            body = {"error": {"message": f"Bad key {secret}"}}
+            server.fail_when(
+                lambda body, status=status: f"'{status}'" in str(body),  # type: ignore[misc]
+                Reply(status=status, body=body),
+            )
         registry = registry_of(server, api_key=Secret(secret))
         connection: duckdb.DuckDBPyConnection = airquery.connect(
             registry=registry, settings=settings
         )
-        run = airquery.run(connection, "SELECT ai_query('llm', 'x', failOnError => false) AS r")
+        run = airquery.run(connection, "SELECT ai_query('llm', '403', failOnError => false) AS r")
+        with pytest.raises(EndpointRefused) as refused:
+            airquery.run(connection, "SELECT ai_query('llm', '401', failOnError => false) AS r")
         connection.close()
 
     assert run.table is not None
-    shown = f"{run.table.to_pylist()} {run.failures} {registry!r}"
+    shown = f"{run.table.to_pylist()} {run.failures} {registry!r} {refused.value}"
+    assert "403" in shown
     assert "401" in shown
     assert secret not in shown
+
+
+@pytest.mark.parametrize("fail_on_error", ["true", "false"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=401),
+        Reply(status=429, body={"error": {"message": "Pay.", "code": "insufficient_quota"}}),
+    ],
+    ids=["rejected key", "quota"],
+)
+def test_what_every_request_would_end_in_stops_the_statement_at_once(
+    settings: airquery.Settings, reply: Reply, fail_on_error: str
+) -> None:
+    with EndpointServer(latency_s=0.01) as server:
+        server.fail_when(lambda _: True, reply)
+        registry = registry_of(server, limits=Limits(concurrency=8))
+        connection = airquery.connect(registry=registry, settings=settings)
+        statement = (
+            f"SELECT ai_query('llm', 'row ' || i, failOnError => {fail_on_error})"
+            " FROM range(10000) AS t(i)"
+        )
+        with pytest.raises(EndpointRefused, match="Every further request would end the same"):
+            airquery.run(connection, statement)
+        connection.close()
+
+        # Those that were in flight, and no others.
+        assert 1 <= server.count <= 16

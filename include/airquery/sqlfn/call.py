@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import StatementError
+from airquery.execute.fetch import published_structure
 from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape
@@ -195,10 +196,19 @@ def _shape(
         case "embeddings":
             return None, Shape(structure=["DOUBLE"], embedding=True)
         case "custom":
-            raise StatementError(
-                "AI_FUNCTION_COMPILATION_ERROR",
-                f"Endpoint {endpoint.name!r} is a custom model without a published schema: say what "
-                "it returns, for example returnType => 'DOUBLE' or 'STRUCT<label: STRING>'.",
-            )
+            return None, Shape(structure=_custom_structure(endpoint), closed=True)
         case _:
             return None, Shape(structure="VARCHAR")
+
+
+def _custom_structure(endpoint: Endpoint) -> Structure:
+    """Return what a custom model returns: as declared, or as its endpoint publishes it."""
+    structure = parse_ddl(endpoint.returns) if endpoint.returns else published_structure(endpoint)
+    if structure is None:
+        raise StatementError(
+            "AI_FUNCTION_COMPILATION_ERROR",
+            f"Endpoint {endpoint.name!r} is a custom model without a published schema: say what "
+            "it returns, for example returnType => 'DOUBLE' or 'STRUCT<label: STRING>', or declare "
+            "it once with the endpoint's field 'returns'.",
+        )
+    return structure
