@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,44 +11,19 @@ from airquery.answer import Answer, Failure
 from airquery.endpoints.endpoint import Limits, Secret
 from airquery.errors import EndpointRefused
 from airquery.execute.run import Engine
-from airquery.execute.statement import Statement
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.request import Request
-from airquery.testing import EndpointServer, FakeClock, Reply
+from airquery.testing import EndpointServer, Reply
 from tests.conftest import registry_of
+from tests.execute.conftest import ask
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
 
-    from airquery.execute.statement import Result
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def engine(tmp_path: Path, clock: FakeClock) -> Iterator[Engine]:
-    engine = Engine(SqliteJournal(tmp_path / "journal.db"), clock=clock, dice=random.Random(7))  # noqa: S311
-    yield engine
-    engine.close()
-
-
-def ask(engine: Engine, *requests: Request, statement: Statement | None = None) -> list[Result]:
-    """Ask and wait; every request must end."""
-    statement = statement or Statement()
-    engine.ask(requests, statement, strict=False)
-    for _ in range(300):
-        if statement.wait_for({r.key for r in requests}, timeout_s=0.1):
-            break
-    results = [statement.known(r.key) for r in requests]
-    assert None not in results
-    return [result for result in results if result is not None]
+    from airquery.testing import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ _MESSAGE_LENGTH = 500
 _RAW_LENGTH = 2_000
 # Shorter ones are not secrets, and replacing them would make every message unreadable.
 _SECRET_LENGTH = 4
+# What the HTTP client spells out in a query, whatever it was given.
+_SPELT_OUT = "/?:@!$'()*,"
 # Who a key belongs to where HTTP Basic wants a user: the name that Databricks reads as "a token".
 KEY_USER = "token"
 
@@ -69,6 +71,7 @@ def _shapes(endpoint: Endpoint) -> Iterator[str]:
         for shape in [value, *value.split()]:
             if len(shape) >= _SECRET_LENGTH:
                 yield from (shape, quote(shape, safe=""), quote_plus(shape))
+                yield quote(shape, safe=_SPELT_OUT)
                 yield orjson.dumps(shape).decode()[1:-1]
 
 

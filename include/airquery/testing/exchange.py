@@ -51,7 +51,13 @@ def json_object(body: bytes) -> Body | None:
 def received(request: web.BaseRequest, body: Body) -> Received:
     """Freeze what came in."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Received(path=request.path, headers=headers, body=body, at=time.monotonic())
+    return Received(
+        path=request.path,
+        query=dict(request.query),
+        headers=headers,
+        body=body,
+        at=time.monotonic(),
+    )
 
 
 async def send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:

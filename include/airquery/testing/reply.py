@@ -17,6 +17,7 @@ class Received:
     """One request as it came in. Names of headers are in lower case; `at` is `time.monotonic()`."""
 
     path: str
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, object]
     at: float

@@ -22,6 +22,7 @@ from airquery.testing.reply import Received, Reply, error_body
 
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
@@ -43,6 +44,7 @@ class EndpointServer:
         capacity: How many requests may be in flight; others get 429.
         retry_after_s: What `Retry-After` says in such a 429; None leaves it out.
         record: Whether to keep requests. Turn it off for very many.
+        tls: Speak https with this certificate.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class EndpointServer:
         capacity: int | None = None,
         retry_after_s: float | None = 0.05,
         record: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._answer = answer
         self._latency_s = latency_s
@@ -61,6 +64,7 @@ class EndpointServer:
         self._capacity = capacity
         self._retry_after_s = retry_after_s
         self._record = record
+        self._tls = tls
         self._script: deque[Reply] = deque()
         self._rules: list[tuple[Callable[[Body], bool], Reply]] = []
         self._received: list[Received] = []
@@ -90,7 +94,7 @@ class EndpointServer:
     @property
     def url(self) -> str:
         """Return where it listens, without a path."""
-        return f"http://{_HOST}:{self._port}"
+        return f"{'http' if self._tls is None else 'https'}://{_HOST}:{self._port}"
 
     @property
     def requests(self) -> tuple[Received, ...]:
@@ -143,7 +147,9 @@ class EndpointServer:
             # Who hangs up is not in flight any more.
             handler_cancellation=True,
         )
-        serving = await self._loop.create_server(server, sock=listener, backlog=_BACKLOG)
+        serving = await self._loop.create_server(
+            server, sock=listener, backlog=_BACKLOG, ssl=self._tls
+        )
         await self._left.wait()
         serving.close()
         await server.shutdown(timeout=0.01)
