@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -20,15 +21,17 @@ class RawServer:
     The last script is followed again and again. `left` is set when the test is over.
     """
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
         self._scripts = list(scripts)
+        self._tls = tls
         self.left = threading.Event()
         self.heads: list[bytes] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "http" if self._tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._listen, daemon=True)]
         self._threads[0].start()
         return self
@@ -57,6 +60,13 @@ class RawServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except ssl.SSLError:
+                # Who asked was told why by TLS itself.
+                connection.close()
+                return
         with connection:
             head = read_request(connection)
             if not head:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -18,7 +19,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from airquery.answer import Failure
 from airquery.endpoints.endpoint import Route, Tls
-from airquery.endpoints.redaction import address
+from airquery.endpoints.redaction import address, basic
 from airquery.errors import InvalidSetting
 from airquery.execute.faults import broken
 from airquery.execute.proxies import proxy_for
@@ -175,10 +176,24 @@ class Transport:
                 transport=AiohttpTransport(
                     verify=_context(route.tls),
                     limits=POOL,
-                    proxy=None if proxy is None else httpx.Proxy(proxy),
+                    proxy=None if proxy is None else _proxy(proxy),
                 )
             )
         return self._clients[key]
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    """Return a proxy that its user and password are sent to, and nobody else.
+
+    What a proxy's headers call Authorization, aiohttp sends as Proxy-Authorization, on a plain
+    request and on CONNECT alike; the other way it has for it is deprecated.
+    """
+    parts = urlsplit(url)
+    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if parts.username is None:
+        return httpx.Proxy(bare)
+    pair = basic(unquote(parts.username), unquote(parts.password or ""))
+    return httpx.Proxy(bare, headers={"Authorization": f"Basic {pair}"})
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

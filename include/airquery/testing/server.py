@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 1_024
 _OK: Final = 200
+_HANDSHAKE_S: Final = 2.0
 
 
 class EndpointServer:
@@ -148,12 +149,22 @@ class EndpointServer:
             handler_cancellation=True,
         )
         serving = await self._loop.create_server(
-            server, sock=listener, backlog=_BACKLOG, ssl=self._tls
+            server,
+            sock=listener,
+            backlog=_BACKLOG,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else _HANDSHAKE_S,
         )
+        # Before it is closed: only who waits then also waits for handshakes that are under way.
+        closed = self._loop.create_task(serving.wait_closed())
         await self._left.wait()
         serving.close()
+        open_now = [handler.transport for handler in server.connections]
         await server.shutdown(timeout=0.01)
-        await serving.wait_closed()
+        for transport in open_now:
+            if transport is not None:
+                transport.abort()
+        await closed
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "GET":
