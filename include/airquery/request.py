@@ -54,6 +54,11 @@ def _fingerprint(request: Request) -> bytes:
         given["system"] = request.system
     if request.files:
         given["files"] = [blake2b(file.data, digest_size=32).hexdigest() for file in request.files]
+    # A remembered reply can only be read by the format that wrote it.
+    if endpoint.api != "chat_completions":
+        given["api"] = endpoint.api
+    if endpoint.format != "dataframe_split":
+        given["format"] = endpoint.format
     canonical = orjson.dumps(
         {
             **given,

@@ -25,6 +25,8 @@ _PLAIN = (
     "task",
     "model",
     "provider",
+    "api",
+    "format",
     "revision",
     "identity",
     "timeout_s",
@@ -32,7 +34,7 @@ _PLAIN = (
     "api_key_scheme",
     "returns",
 )
-_LIMITS = ("concurrency", "max_attempts", "deadline_s")
+_LIMITS = ("concurrency", "max_attempts", "deadline_s", "inputs_per_request")
 _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
 _QUERIES = ("query", "secret_query")

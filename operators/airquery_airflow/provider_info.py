@@ -57,7 +57,10 @@ def _fields() -> dict[str, object]:
         "provider": {
             "label": "Wire format",
             "description": "openai also speaks to vLLM, Ollama and most gateways.",
-            "schema": {"type": ["string", "null"], "enum": ["openai", "custom"]},
+            "schema": {
+                "type": ["string", "null"],
+                "enum": ["openai", "custom", "databricks", "anthropic"],
+            },
         },
         "timeout_s": _number("Timeout of one request, seconds", minimum=1, default=120),
         "concurrency": {

@@ -91,21 +91,24 @@ def with_line(line: str) -> str:
         (
             "temperature: 0.5",
             (
-                "field 'temperature' is unknown. Known: api_key, api_key_header, api_key_scheme, "
-                "base_url, headers, identity, limits, model, oauth, price, provider, proxy, query, "
-                "returns, revision, task, timeout_s, tls."
+                "field 'temperature' is unknown. Known: api, api_key, api_key_header, api_key_scheme, "
+                "base_url, format, headers, identity, limits, model, oauth, price, provider, proxy, "
+                "query, returns, revision, task, timeout_s, tls."
             ),
         ),
         (
-            "provider: databricks",
+            "provider: gemini",
             (
-                "field 'provider': 'databricks' is not supported by this version. Known: custom, "
-                "openai. What speaks the OpenAI format, as most gateways and servers do, is `openai`."
+                "field 'provider': 'gemini' is not supported by this version. Known: anthropic, "
+                "custom, databricks, openai. What speaks the OpenAI format, as most gateways and servers do, is `openai`."
             ),
         ),
         (
             "provider: custom",
-            "task 'chat' does not go with provider 'custom'. Leave provider out.",
+            (
+                "task 'chat' does not go with provider 'custom', which has custom. Change one of "
+                "them, or leave provider out."
+            ),
         ),
         ("timeout_s: -1", "field 'timeout_s' is -1 but should be greater than 0."),
         ("timeout_s: 0", "field 'timeout_s' is 0 but should be greater than 0."),
@@ -237,7 +240,10 @@ def test_a_bad_field_is_named_with_its_mend(tmp_path: Path, line: str, problem: 
         (
             "{my-llm: {task: custom, base_url: 'http://h', provider: openai}}",
             "my-llm",
-            "task 'custom' does not go with provider 'openai'. Leave provider out.",
+            (
+                "task 'custom' does not go with provider 'openai', which has chat, completions, "
+                "embeddings. Change one of them, or leave provider out."
+            ),
         ),
         (
             (

@@ -76,6 +76,33 @@ def test_the_fields_of_the_endpoint_file_are_read_from_the_extra_too() -> None:
     assert endpoint.headers == {"X-Team": Secret("reviews")}
 
 
+@pytest.mark.parametrize(
+    ("extra", "endpoint"),
+    [
+        (
+            {"model": "m", "api": "responses"},
+            Endpoint(name="llm", task="chat", base_url="http://h", model="m", api="responses"),
+        ),
+        (
+            {"task": "custom", "format": "inputs"},
+            Endpoint(name="llm", task="custom", base_url="http://h", format="inputs"),
+        ),
+        (
+            {"task": "embeddings", "provider": "databricks", "inputs_per_request": "8"},
+            Endpoint(
+                name="llm",
+                task="embeddings",
+                base_url="http://h",
+                provider="databricks",
+                limits=Limits(inputs_per_request=8),
+            ),
+        ),
+    ],
+)
+def test_the_fields_of_a_wire_format_are_read(extra: dict[str, object], endpoint: Endpoint) -> None:
+    assert endpoint_of("airquery_endpoint", extra, host="http://h") == endpoint
+
+
 def test_a_connection_uri_gives_its_numbers_as_text() -> None:
     connection = Connection.from_uri(
         "airquery-endpoint://:sk-secret@llm.example.com:8443/http?model=m&concurrency=4&timeout_s=2.5",

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from airquery.endpoints import reach
-from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider
+from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider, Task
 from airquery.endpoints.fields import (
     EndpointFields,
     LimitsFields,
@@ -51,7 +51,14 @@ _EXAMPLES = {
     "oauth.client_id": "client_id: ${CLIENT_ID}",
     "oauth.client_secret": "client_secret: ${CLIENT_SECRET}",
 }
-_WIRE_PATHS = ("/chat/completions", "/completions", "/embeddings")
+_WIRE_PATHS = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
+_TASKS: Mapping[Provider, tuple[Task, ...]] = {
+    "openai": ("chat", "completions", "embeddings"),
+    "custom": ("custom",),
+    "databricks": ("chat", "completions", "embeddings", "custom"),
+    "anthropic": ("chat",),
+}
+_NAMED_ON_THE_WIRE = ("openai", "anthropic")
 _NAME_LENGTH = 200
 
 
@@ -75,6 +82,8 @@ class Declaration:
             name=self.name,
             task=fields.task,
             provider=_default_provider(fields),
+            api=fields.api,
+            format=fields.format,
             base_url=base_url,
             model=None if fields.model is None else resolved("model", fields.model, environ),
             revision=fields.revision,
@@ -93,6 +102,7 @@ class Declaration:
                 concurrency=fields.limits.concurrency,
                 max_attempts=fields.limits.max_attempts,
                 deadline_s=fields.limits.deadline_s,
+                inputs_per_request=fields.limits.inputs_per_request,
             ),
             price=Price(**fields.price.model_dump()),
         )
@@ -171,11 +181,20 @@ def _checked(name: object, fields: object) -> EndpointFields:
 
 def _check_together(fields: EndpointFields) -> None:
     provider = _default_provider(fields)
-    if (fields.task == "custom") != (provider == "custom"):
+    if fields.task not in _TASKS[provider]:
         raise ValueError(
-            f"task {fields.task!r} does not go with provider {provider!r}. Leave provider out."
+            f"task {fields.task!r} does not go with provider {provider!r}, which has "
+            f"{', '.join(_TASKS[provider])}. Change one of them, or leave provider out."
         )
-    if fields.model is None and provider == "openai":
+    if fields.api != "chat_completions" and (provider, fields.task) != ("openai", "chat"):
+        raise ValueError(
+            f"api {fields.api!r} goes only with provider 'openai' and task 'chat'. Leave api out."
+        )
+    if fields.format != "dataframe_split" and fields.task != "custom":
+        raise ValueError(
+            f"format {fields.format!r} goes only with task 'custom'. Leave format out."
+        )
+    if fields.model is None and provider in _NAMED_ON_THE_WIRE:
         raise ValueError(
             f"field 'model' is missing, which task {fields.task!r} needs. "
             "Add it, for example model: my-model."

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 Task: TypeAlias = Literal["chat", "completions", "embeddings", "custom"]
-Provider: TypeAlias = Literal["openai", "custom"]
+Provider: TypeAlias = Literal["openai", "custom", "databricks", "anthropic"]
+Api: TypeAlias = Literal["chat_completions", "responses"]
+Format: TypeAlias = Literal["dataframe_split", "dataframe_records", "instances", "inputs"]
 KeyScheme: TypeAlias = Literal["bearer", "basic"]
 
 
@@ -34,12 +36,14 @@ class Limits:
     """How hard an endpoint may be pressed.
 
     `concurrency` is the number of requests in flight; `deadline_s` bounds one request with all its
-    attempts, `max_attempts` counts those that were not answered with 429.
+    attempts, `max_attempts` counts those that were not answered with 429. `inputs_per_request` is
+    how many texts one request for embeddings may carry; other tasks carry one.
     """
 
     concurrency: int = 32
     max_attempts: int = 6
     deadline_s: float = 600.0
+    inputs_per_request: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +101,10 @@ class Endpoint:
 
     `name` is what SQL calls it. `identity` says whose answers these are: answers are shared in the
     journal between endpoints of equal `identity`, `model`, `revision`, `task` and `provider`,
-    whatever their name, key or limits. It is the base URL unless declared. A `custom` task has one
-    wire format, so its provider is always `custom`.
+    whatever their name, key or limits. It is the base URL unless declared. `api` chooses between the
+    two of OpenAI's for chat, `format` how a custom model takes its row. No server speaks `openai`
+    for a `custom` task, so its provider is `custom` then. On Databricks, `model` is the name of the
+    serving endpoint, which is the endpoint's own unless declared.
 
     `api_key` goes as it is under the name `api_key_header` if there is one, and else as
     `Authorization` by `api_key_scheme`; with `oauth` it is the token that was fetched. `query` is
@@ -109,6 +115,8 @@ class Endpoint:
     task: Task
     base_url: str
     provider: Provider = "openai"
+    api: Api = "chat_completions"
+    format: Format = "dataframe_split"
     model: str | None = None
     revision: str | None = None
     identity: str = ""
@@ -128,8 +136,12 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not self.identity:
             object.__setattr__(self, "identity", self.base_url.rstrip("/"))
-        if self.task == "custom":
+        if self.task == "custom" and self.provider == "openai":
             object.__setattr__(self, "provider", "custom")
+        whole_address = self.base_url.rstrip("/").endswith("/invocations")
+        if self.provider == "databricks" and self.model is None and not whole_address:
+            # The URL is made of it, so that it is part of whose answers these are.
+            object.__setattr__(self, "model", self.name)
 
     @property
     def route(self) -> Route:

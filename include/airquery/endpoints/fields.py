@@ -15,6 +15,8 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from airquery.endpoints.endpoint import (
+    Api,
+    Format,
     KeyScheme,
     Limits,
     Price,
@@ -66,10 +68,11 @@ def _in_flight(value: object) -> object:
 
 
 def _provider(value: object) -> object:
-    if value not in (None, "openai", "custom"):
+    if value not in (None, "anthropic", "custom", "databricks", "openai"):
         raise ValueError(
-            f"{value!r:.60} is not supported by this version. Known: custom, openai. What speaks "
-            "the OpenAI format, as most gateways and servers do, is `openai`."
+            f"{value!r:.60} is not supported by this version. Known: anthropic, custom, "
+            "databricks, openai. What speaks the OpenAI format, as most gateways and servers do, "
+            "is `openai`."
         )
     return value
 
@@ -108,6 +111,7 @@ class LimitsFields(_Fields):
     concurrency: Annotated[Count, BeforeValidator(_in_flight)] = _LIMITS.concurrency
     max_attempts: Count = _LIMITS.max_attempts
     deadline_s: Duration = _LIMITS.deadline_s
+    inputs_per_request: Count = _LIMITS.inputs_per_request
     requests_per_minute: Rate = None
     input_tokens_per_minute: Rate = None
     output_tokens_per_minute: Rate = None
@@ -145,6 +149,8 @@ class EndpointFields(_Fields):
     task: Task
     base_url: Text
     provider: Annotated[Provider | None, BeforeValidator(_provider)] = None
+    api: Api = "chat_completions"
+    format: Format = "dataframe_split"
     model: OptionalText = None
     revision: OptionalText = None
     identity: OptionalText = None

@@ -1,0 +1,55 @@
+"""The key by which an answer is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airquery.endpoints.endpoint import Endpoint, Limits
+from airquery.request import Request
+
+
+if TYPE_CHECKING:
+    from airquery.endpoints.endpoint import Format
+
+
+CHAT = Endpoint(name="a", task="chat", base_url="http://h/v1", model="m", revision="r1")
+CUSTOM = Endpoint(name="b", task="custom", base_url="http://h", model="ner")
+
+
+def test_the_key_of_a_chat_request_never_changes() -> None:
+    request = Request(
+        endpoint=CHAT,
+        input="What?",
+        parameters={"max_tokens": 10},
+        response_format={"type": "json_object"},
+    )
+
+    assert request.key.hex() == "f6875b69ecacc049026603b6189bb6d8fd34ea5f200d3738a1578a60e323e30b"
+
+
+def test_the_key_of_a_custom_request_never_changes() -> None:
+    request = Request(endpoint=CUSTOM, input={"text": "What?"})
+
+    assert request.key.hex() == "f19d27337da66143d7f99f9a0ee81631498a446c45bc0453fd9be0d57617384b"
+
+
+def test_another_api_is_asked_another_question() -> None:
+    other = replace(CHAT, api="responses")
+
+    assert Request(endpoint=CHAT, input="").key != Request(endpoint=other, input="").key
+
+
+@pytest.mark.parametrize("format_", ["dataframe_records", "instances", "inputs"])
+def test_another_format_is_asked_another_question(format_: Format) -> None:
+    other = replace(CUSTOM, format=format_)
+
+    assert Request(endpoint=CUSTOM, input=1).key != Request(endpoint=other, input=1).key
+
+
+def test_how_many_inputs_go_at_once_does_not_matter() -> None:
+    other = replace(CHAT, limits=Limits(inputs_per_request=1))
+
+    assert Request(endpoint=CHAT, input="").key == Request(endpoint=other, input="").key
