@@ -37,5 +37,33 @@ def test_an_endpoint_without_a_wire_format_is_refused() -> None:
 
     assert str(refused.value) == (
         "Endpoint 'a' (Python): provider 'custom' has no task 'chat'. "
-        "Known: openai chat, openai completions, openai embeddings, custom custom."
+        "Known: openai chat, openai completions, custom custom, databricks chat, "
+        "databricks completions, databricks custom, anthropic chat, openai embeddings, "
+        "databricks embeddings."
     )
+
+
+def test_an_api_that_the_provider_does_not_have_is_refused() -> None:
+    made = Endpoint(
+        name="a", task="chat", base_url="http://h", provider="databricks", api="responses"
+    )
+
+    with pytest.raises(InvalidEndpoint) as refused:
+        adapter_for(made)
+
+    assert str(refused.value) == (
+        "Endpoint 'a' (Python): provider 'databricks' has no task 'chat' in the api 'responses'. "
+        "Known: openai chat."
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_url", "model"), [("http://h", "a"), ("http://h/serving-endpoints/x/invocations", None)]
+)
+def test_the_model_on_databricks_is_the_serving_endpoint_that_the_url_names(
+    base_url: str, model: str | None
+) -> None:
+    made = Endpoint(name="a", task="chat", base_url=base_url, provider="databricks")
+
+    assert made.model == model
+    assert replace(made, name="b").model == model

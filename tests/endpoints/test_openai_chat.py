@@ -7,7 +7,7 @@ from airquery.answer import Answer, Failure
 from airquery.endpoints.endpoint import Endpoint
 from airquery.endpoints.openai_chat import OpenAIChat
 from airquery.errors import StatementError
-from airquery.request import Request
+from airquery.request import Image, Request
 
 
 ENDPOINT = Endpoint(name="llm", task="chat", base_url="http://h/v1", model="m")
@@ -111,6 +111,43 @@ def test_a_message_without_content_and_reason_is_asked_for_again() -> None:
 
     assert isinstance(outcome, Failure)
     assert outcome.retryable
+
+
+def test_a_system_instruction_and_pictures_stand_in_their_messages() -> None:
+    pictures = (
+        Image(media_type="image/png", data=b"\x89PNG"),
+        Image(media_type="image/jpeg", data=b"\xff\xd8\xff"),
+    )
+    request = Request(endpoint=ENDPOINT, input="What is it?", system="Look.", files=pictures)
+
+    assert orjson.loads(OpenAIChat().encode(request).body)["messages"] == [
+        {"role": "system", "content": "Look."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is it?"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+                {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/"}},
+            ],
+        },
+    ]
+
+
+def test_logprobs_that_are_no_list_are_left_out() -> None:
+    choice = {"message": {"content": "A"}, "logprobs": {"content": "high"}}
+    body = orjson.dumps({"choices": [choice]})
+
+    outcome = OpenAIChat().decode(Request(endpoint=ENDPOINT, input=""), body)
+
+    assert outcome == Answer(value="A")
+
+
+def test_half_a_character_pair_in_an_answer_becomes_the_replacement_character() -> None:
+    body = rb'{"choices": [{"message": {"content": "\ud83d\ude00 \ude00 \\ud83d \uD83D"}}]}'
+
+    outcome = OpenAIChat().decode(Request(endpoint=ENDPOINT, input=""), body)
+
+    assert outcome == Answer(value="\U0001f600 \ufffd \\ud83d \ufffd")
 
 
 def test_the_first_of_several_choices_is_taken() -> None:

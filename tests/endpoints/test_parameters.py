@@ -6,6 +6,7 @@ import pytest
 
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.endpoint import Endpoint
+from airquery.endpoints.parameters import whole
 from airquery.errors import StatementError
 
 
@@ -44,10 +45,11 @@ def test_a_number_out_of_range_is_refused(name: str, value: object, constraint: 
     [
         ("temperature", "0.5", "a number from 0 to 2, not '0.5'"),
         ("temperature", True, "a number from 0 to 2, not True"),
-        ("max_tokens", 10.0, "a whole number of at least 1, not 10.0"),
+        ("max_tokens", 10.5, "a whole number of at least 1, not 10.5"),
         ("max_tokens", [10], "a whole number of at least 1, not [10]"),
         ("stop", 5, "text or a list of texts, not 5"),
         ("stop", ["a", None], "text or a list of texts, not ['a', None]"),
+        ("reasoning_effort", 3, "text, not 3"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(name: str, value: object, kind: str) -> None:
@@ -77,6 +79,7 @@ def test_a_reserved_name_is_refused_in_any_spelling_and_even_if_null() -> None:
     "parameters",
     [
         {"temperature": 0, "top_p": 1, "max_tokens": 1},
+        {"max_tokens": 100.0, "dimensions": 8.0},
         {"temperature": 2.0, "top_p": 0.0, "max_tokens": None},
         {"stop": "END"},
         {"stop": ["a", "b"]},
@@ -85,3 +88,51 @@ def test_a_reserved_name_is_refused_in_any_spelling_and_even_if_null() -> None:
 )
 def test_sound_and_unknown_parameters_pass(parameters: dict[str, object]) -> None:
     check(**parameters)
+
+
+def test_whole_numbers_are_sent_as_such_where_the_wire_has_them() -> None:
+    given = {"max_tokens": 100.0, "seed": 7.0, "top_k": 5, "temperature": 1.0, "top_p": 0.5}
+
+    settled = whole({**given, "max_completion_tokens": 2.5, "stop": None})
+
+    assert repr(settled) == (
+        "{'max_tokens': 100, 'seed': 7, 'top_k': 5, 'temperature': 1.0, 'top_p': 0.5, "
+        "'max_completion_tokens': 2.5, 'stop': None}"
+    )
+    assert whole(settled) == settled
+
+
+ANTHROPIC = Endpoint(name="llm", task="chat", provider="anthropic", base_url="http://h", model="m")
+RESPONSES = Endpoint(name="llm", task="chat", api="responses", base_url="http://h", model="m")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "mend"),
+    [
+        (ANTHROPIC, "n", "Leave it out."),
+        (ANTHROPIC, "logprobs", "Leave it out."),
+        (ANTHROPIC, "Seed", "Leave it out."),
+        (ANTHROPIC, "max_completion_tokens", "Use max_tokens."),
+        (ANTHROPIC, "reasoning_effort", "Use thinking."),
+        (RESPONSES, "stop", "Leave it out, or declare the endpoint with api: chat_completions."),
+        (RESPONSES, "max_completion_tokens", "Use max_tokens."),
+    ],
+)
+def test_a_parameter_that_a_format_never_takes_is_refused(
+    endpoint: Endpoint, name: str, mend: str
+) -> None:
+    adapter = adapter_for(endpoint)
+
+    with pytest.raises(StatementError) as refused:
+        adapter.check(endpoint, {name: 1})
+
+    assert str(refused.value) == (
+        f"[{CONDITION}.UNSUPPORTED_MODEL_PARAMETER] Endpoint 'llm': its format has no "
+        f"modelParameters {name!r}. {mend} SQLSTATE: 22023"
+    )
+
+
+@pytest.mark.parametrize(("endpoint", "name"), [(ANTHROPIC, "system"), (RESPONSES, "instructions")])
+def test_the_system_instruction_is_no_parameter(endpoint: Endpoint, name: str) -> None:
+    with pytest.raises(StatementError, match="FOUND_RESERVED_PARAMETER_NAME"):
+        adapter_for(endpoint).check(endpoint, {name: "Be brief."})

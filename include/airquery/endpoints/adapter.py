@@ -14,9 +14,9 @@ from airquery.endpoints.redaction import address
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from airquery.answer import Outcome
+    from airquery.answer import Failure, Outcome
     from airquery.endpoints.endpoint import Endpoint
     from airquery.request import Request
 
@@ -47,4 +47,23 @@ class Adapter(Protocol):
 
         A body that is no answer is a `Failure`, retryable unless the model withheld its answer:
         then the same question ends the same.
+        """
+
+
+class ManyAdapter(Adapter, Protocol):
+    """What a wire format can do whose one HTTP request carries several requests.
+
+    They are for one endpoint, with equal parameters. `Limits.inputs_per_request` says how many.
+    """
+
+    def encode_many(self, requests: Sequence[Request]) -> HttpRequest:
+        """Write the requests as one. Raises as `encode` does."""
+
+    def decode_many(
+        self, requests: Sequence[Request], body: bytes
+    ) -> list[tuple[Outcome, bytes]] | Failure:
+        """Read a 2xx reply to them; never raises.
+
+        Each request gets its outcome, and the body that `decode` reads as exactly that outcome: it
+        can be kept as the reply to that request. A reply for none of them is one `Failure`.
         """

@@ -1,34 +1,37 @@
-"""The format of custom models: one row of a `dataframe_split` in, one prediction out.
+"""The formats of custom models: one row in, one prediction out.
 
-It is what MLflow and Databricks serve. A struct gives one column a field, in their order; any
-other value is the only column, named `input`. The prediction may be any JSON value.
+It is what MLflow and Databricks serve. The endpoint's `format` says how the row is written: a
+struct gives one column a field, in their order; any other value is the only column, named `input`,
+or stands as it is where the format has no names. The prediction may be any JSON value. It is the
+only one of a list; an object whose every field is a list of one is a row of columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import quote
-
-import orjson
+from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Answer
 from airquery.endpoints import wire
+from airquery.endpoints.invocations import invocations_url
 from airquery.endpoints.parameters import refuse
 
 
 if TYPE_CHECKING:
     from airquery.answer import Outcome
     from airquery.endpoints.adapter import HttpRequest
-    from airquery.endpoints.endpoint import Endpoint
+    from airquery.endpoints.endpoint import Endpoint, Format
     from airquery.request import Request
 
 
-COLUMN = "input"
+COLUMN: Final = "input"
+# `outputs` is what feature serving and columnar models say instead.
+_PREDICTIONS: Final = ("predictions", "outputs")
+_TELLS_OF_AN_ERROR: Final = frozenset({"error", "errors", "error_code", "message", "detail"})
 
 
 class Custom:
-    """POST {base_url} if it ends with /invocations, or its serving endpoint's invocations."""
+    """POST to the served model's invocations."""
 
     def check(self, endpoint: Endpoint, parameters: Mapping[str, object]) -> None:
         """Refuse all parameters: a custom model takes what it needs as columns."""
@@ -41,21 +44,20 @@ class Custom:
 
     def encode(self, request: Request) -> HttpRequest:
         """Write the input as one row."""
-        wire.refuse_response_format(request)
-        asked = request.input
-        if asked is None or asked == {}:
-            raise wire.unsupported(request.endpoint, "takes a value, or a struct with fields.")
-        row = asked if isinstance(asked, Mapping) else {COLUMN: asked}
-        split = {"columns": list(row), "data": [list(row.values())]}
-        return wire.post(request.endpoint, _url(request.endpoint), {"dataframe_split": split})
+        endpoint = request.endpoint
+        wire.refuse_what_only_chat_has(request)
+        if request.input is None or request.input == {}:
+            raise wire.unsupported(endpoint, "takes a value, or a struct with fields.")
+        row = _row(endpoint.format, request.input)
+        return wire.post(endpoint, invocations_url(endpoint), {endpoint.format: row})
 
     def decode(self, request: Request, body: bytes) -> Outcome:
-        """Read the only prediction, from a list of one or as it stands."""
+        """Read the only prediction."""
         reply = wire.json_object(body)
         if reply is None:
             return wire.no_answer(request.endpoint, body, "a reply that is not a JSON object")
-        prediction = _prediction(reply.get("predictions"))
-        if prediction is None:
+        prediction = _prediction(reply)
+        if prediction is None or not wire.writable(prediction[0]):
             return wire.no_answer(
                 request.endpoint, body, "a reply without one prediction for the one row"
             )
@@ -67,21 +69,42 @@ class Custom:
         )
 
 
-def _prediction(predictions: object) -> tuple[object] | None:
+def _row(format_: Format, asked: object) -> object:
+    named = isinstance(asked, Mapping)
+    columns = asked if isinstance(asked, Mapping) else {COLUMN: asked}
+    match format_:
+        case "dataframe_split":
+            return {"columns": list(columns), "data": [list(columns.values())]}
+        case "dataframe_records":
+            return [columns]
+        case "instances":
+            return [asked]
+        case "inputs":
+            return {name: [value] for name, value in columns.items()} if named else [asked]
+
+
+def _prediction(reply: wire.Json) -> tuple[object] | None:
     """Return the one prediction, in a tuple because it may be null."""
-    listed = isinstance(predictions, list) and len(predictions) == 1
-    if not listed and not (isinstance(predictions, Mapping) and predictions):
+    for name in _PREDICTIONS:
+        if name in reply:
+            return _only(reply[name])
+    columns = _columns(reply)
+    if columns is None or not _TELLS_OF_AN_ERROR.isdisjoint(reply):
         return None
-    try:
-        # JSON may be read deeper than it can be written, and then it could be no value of SQL.
-        orjson.dumps(predictions)
-    except orjson.JSONEncodeError:
-        return None
-    return (predictions[0] if isinstance(predictions, list) else predictions,)
+    return (columns,)
 
 
-def _url(endpoint: Endpoint) -> str:
-    if endpoint.base_url.rstrip("/").endswith("/invocations"):
-        return wire.url(endpoint, "")
-    name = quote(endpoint.model or endpoint.name, safe="")
-    return wire.url(endpoint, f"/serving-endpoints/{name}/invocations")
+def _only(predictions: object) -> tuple[object] | None:
+    if isinstance(predictions, list):
+        return (predictions[0],) if len(predictions) == 1 else None
+    if isinstance(predictions, Mapping) and predictions:
+        return (_columns(predictions) or predictions,)
+    return None
+
+
+def _columns(columns: wire.Json) -> dict[str, object] | None:
+    """Return the only row of an object of columns, and None for any other object."""
+    lists = {name: value for name, value in columns.items() if isinstance(value, list)}
+    if not columns or len(lists) < len(columns) or any(len(one) != 1 for one in lists.values()):
+        return None
+    return {name: value[0] for name, value in lists.items()}

@@ -27,12 +27,15 @@ class OpenAICompletions:
 
     def encode(self, request: Request) -> HttpRequest:
         """Write text as the prompt."""
-        endpoint = request.endpoint
-        wire.refuse_response_format(request)
+        wire.refuse_what_only_chat_has(request)
         if not isinstance(request.input, str):
-            raise wire.unsupported(endpoint, "takes text. Concatenate columns to one text.")
-        body = wire.payload(request, {"prompt": request.input})
-        return wire.post(endpoint, wire.url(endpoint, "/completions"), body)
+            raise wire.unsupported(request.endpoint, "takes text. Concatenate columns to one text.")
+        return self.post(request, {"prompt": request.input})
+
+    def post(self, request: Request, own: Mapping[str, object]) -> HttpRequest:
+        """Frame the body for where the format is spoken."""
+        endpoint = request.endpoint
+        return wire.post(endpoint, wire.url(endpoint, "/completions"), wire.payload(request, own))
 
     def decode(self, request: Request, body: bytes) -> Outcome:
         """Read the text of the first choice."""
@@ -44,10 +47,12 @@ class OpenAICompletions:
         text = choice.get("text")
         if not isinstance(text, str):
             return wire.no_answer(request.endpoint, body, "a reply without the text of a choice")
+        logprobs = wire.mapping(choice.get("logprobs"))
         return Answer(
             value=text,
             usage=wire.usage(reply),
             model=wire.text_or_none(reply.get("model")),
             finish_reason=wire.text_or_none(choice.get("finish_reason")),
             request_id=wire.text_or_none(reply.get("id")),
+            logprobs=logprobs if logprobs and wire.writable(logprobs) else None,
         )

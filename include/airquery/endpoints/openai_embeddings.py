@@ -1,8 +1,16 @@
-"""The OpenAI embeddings format: one text in, one vector of finite numbers out."""
+"""The OpenAI embeddings format: texts in, one vector of finite numbers out for each.
+
+A reply to several texts is cut into one reply a text, as the endpoint would have sent it alone. It
+is read from there, so that a remembered part means the same as the whole did. A vector belongs to
+the text that its `index` names, wherever in the list it stands.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
+
+import orjson
 
 from airquery.answer import Answer
 from airquery.endpoints import wire
@@ -10,16 +18,16 @@ from airquery.endpoints.parameters import check_parameters, refuse
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from airquery.answer import Outcome
+    from airquery.answer import Failure, Outcome
     from airquery.endpoints.adapter import HttpRequest
     from airquery.endpoints.endpoint import Endpoint
     from airquery.request import Request
 
 
 class OpenAIEmbeddings:
-    """POST {base_url}/embeddings, one input a request."""
+    """POST {base_url}/embeddings."""
 
     def check(self, endpoint: Endpoint, parameters: Mapping[str, object]) -> None:
         """Refuse what embeddings can never send. Raises `StatementError`."""
@@ -33,12 +41,22 @@ class OpenAIEmbeddings:
 
     def encode(self, request: Request) -> HttpRequest:
         """Write text as a list of one input."""
+        return self.encode_many([request])
+
+    def encode_many(self, requests: Sequence[Request]) -> HttpRequest:
+        """Write the texts of requests that differ in nothing else.
+
+        Raises `StatementError` as `encode` does, and `ValueError` for none or for different ones.
+        """
+        first = requests[0] if requests else None
+        if first is None or any(not _go_together(first, other) for other in requests):
+            raise ValueError("One request for embeddings has inputs for one endpoint, asked alike.")
+        return self.post(first, {"input": [_text(request) for request in requests]})
+
+    def post(self, request: Request, own: Mapping[str, object]) -> HttpRequest:
+        """Frame the body for where the format is spoken."""
         endpoint = request.endpoint
-        wire.refuse_response_format(request)
-        if not isinstance(request.input, str):
-            raise wire.unsupported(endpoint, "takes text. Concatenate columns to one text.")
-        body = wire.payload(request, {"input": [request.input]})
-        return wire.post(endpoint, wire.url(endpoint, "/embeddings"), body)
+        return wire.post(endpoint, wire.url(endpoint, "/embeddings"), wire.payload(request, own))
 
     def decode(self, request: Request, body: bytes) -> Outcome:
         """Read the only vector."""
@@ -55,6 +73,80 @@ class OpenAIEmbeddings:
             model=wire.text_or_none(reply.get("model")),
             request_id=wire.text_or_none(reply.get("id")),
         )
+
+    def decode_many(
+        self, requests: Sequence[Request], body: bytes
+    ) -> list[tuple[Outcome, bytes]] | Failure:
+        """Read one outcome and one reply of its own for each request, in their order.
+
+        An input that no vector or more than one is for has failed, beside the others. A reply that
+        is for none of them is one `Failure`. Never raises.
+        """
+        reply = wire.json_object(body)
+        if reply is None:
+            endpoint = requests[0].endpoint
+            return wire.no_answer(endpoint, body, "a reply that is not a JSON object")
+        rows = reply.get("data")
+        if not isinstance(rows, list):
+            return wire.no_answer(requests[0].endpoint, body, "a reply without a list of vectors")
+        found = _by_index(rows)
+        # What was paid is paid for the answers: a failed input is asked again, and counted then.
+        weights = [
+            len(str(request.input)) if _answered(found[place]) else 0
+            for place, request in enumerate(requests)
+        ]
+        shares = _shares(wire.usage(reply).prompt_tokens, weights)
+        parts = [_part(reply, found[place], tokens) for place, tokens in enumerate(shares)]
+        return [
+            (self.decode(request, part), part)
+            for request, part in zip(requests, parts, strict=True)
+        ]
+
+
+def _go_together(one: Request, other: Request) -> bool:
+    return one.endpoint == other.endpoint and one.parameters == other.parameters
+
+
+def _text(request: Request) -> str:
+    wire.refuse_what_only_chat_has(request)
+    if not isinstance(request.input, str):
+        raise wire.unsupported(request.endpoint, "takes text. Concatenate columns to one text.")
+    return request.input
+
+
+def _by_index(rows: list[object]) -> defaultdict[int, list[object]]:
+    """Return what stands for each input, as if it had been the only one."""
+    found: defaultdict[int, list[object]] = defaultdict(list)
+    for row in map(wire.mapping, rows):
+        index, numbers = row.get("index"), row.get("embedding")
+        if isinstance(index, int) and not isinstance(index, bool):
+            vector = None if _vector(numbers) is None else numbers
+            found[index].append({"object": "embedding", "index": 0, "embedding": vector})
+    return found
+
+
+def _answered(rows: list[object]) -> bool:
+    return wire.mapping(wire.only(rows)).get("embedding") is not None
+
+
+def _shares(total: int, weights: Sequence[int]) -> list[int]:
+    """Split a number in proportion to the weights, so that the parts sum up to it."""
+    if not any(weights):
+        weights = [1] * len(weights)
+    whole, reached = sum(weights), 0
+    shares = []
+    for weight in weights:
+        before = total * reached // whole
+        reached += weight
+        shares.append(total * reached // whole - before)
+    return shares
+
+
+def _part(reply: wire.Json, rows: list[object], tokens: int) -> bytes:
+    """Write the reply that the endpoint would have sent to one input alone."""
+    said = {name: wire.text_or_none(reply.get(name)) for name in ("object", "id", "model")}
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return orjson.dumps({**said, "data": rows, "usage": usage})
 
 
 def _vector(numbers: object) -> list[float] | None:

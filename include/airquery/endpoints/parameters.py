@@ -1,7 +1,8 @@
 """Which model parameters are refused before the first request.
 
-Refused are names that belong in the request itself, and values that no server accepts. Any other
-parameter goes over the wire as it is: the server knows it better. NULL means: not given.
+Refused are names that belong in the request itself, names that a format can never take, and values
+that no server accepts. Any other parameter goes over the wire as it is: the server knows it better.
+NULL means: not given. SQL's `100.0` is a whole number, and is sent as one where one is needed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
 
 
+_NONE: Final[Mapping[str, str]] = {}
 RESERVED: Final = frozenset(
     {"messages", "prompt", "input", "model", "stream", "response_format", "n", "files"}
 )
@@ -44,14 +46,51 @@ _BOUNDS: Final[Mapping[str, _Bounds]] = {
     "top_p": _Bounds(low=0, high=1),
     "max_tokens": _Bounds(low=1, whole=True),
     "max_completion_tokens": _Bounds(low=1, whole=True),
+    "max_output_tokens": _Bounds(low=1, whole=True),
     "dimensions": _Bounds(low=1, whole=True),
 }
+_WHOLE: Final = frozenset(
+    {
+        *(name for name, bounds in _BOUNDS.items() if bounds.whole),
+        "seed",
+        "top_k",
+        "top_logprobs",
+    }
+)
 
 
-def check_parameters(endpoint: Endpoint, parameters: Mapping[str, object]) -> None:
-    """Refuse what can never be sent. Raises `StatementError`."""
-    for name, value in parameters.items():
-        if name.lower() in RESERVED:
+def whole(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters with whole numbers as such where the wire has them.
+
+    Doing it twice changes nothing, and what is no whole number stays as it is.
+    """
+    return {
+        name: int(value)
+        if name in _WHOLE and isinstance(value, float) and value.is_integer()
+        else value
+        for name, value in parameters.items()
+    }
+
+
+def check_parameters(
+    endpoint: Endpoint,
+    parameters: Mapping[str, object],
+    *,
+    reserved: frozenset[str] = RESERVED,
+    unsupported: Mapping[str, str] = _NONE,
+) -> None:
+    """Refuse what can never be sent. Raises `StatementError`.
+
+    `unsupported` says of each parameter that the format does not have what to do instead.
+    """
+    for name, value in whole(parameters).items():
+        if name.lower() in unsupported and value is not None:
+            refuse(
+                endpoint,
+                "UNSUPPORTED_MODEL_PARAMETER",
+                f"its format has no modelParameters {name!r}. {unsupported[name.lower()]}",
+            )
+        if name.lower() in reserved:
             refuse(
                 endpoint,
                 "FOUND_RESERVED_PARAMETER_NAME",
@@ -63,6 +102,12 @@ def check_parameters(endpoint: Endpoint, parameters: Mapping[str, object]) -> No
             _check_number(endpoint, name, value)
         elif name == "stop":
             _check_stop(endpoint, value)
+        elif name == "reasoning_effort" and not isinstance(value, str):
+            refuse(
+                endpoint,
+                "INVALID_PARAMETER_DATA_TYPE",
+                f"modelParameters 'reasoning_effort' must be text, not {value!r:.60}.",
+            )
         else:
             _check_json(endpoint, name, value)
 

@@ -6,6 +6,7 @@ is no answer becomes a `Failure` that quotes it without secrets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote, urlencode
@@ -15,6 +16,7 @@ import orjson
 from airquery.answer import Failure, Usage
 from airquery.endpoints.adapter import HttpRequest
 from airquery.endpoints.failures import error_text
+from airquery.endpoints.parameters import whole
 from airquery.endpoints.redaction import KEY_USER, basic, raw, readable, redact, sentence
 from airquery.errors import StatementError
 
@@ -28,6 +30,12 @@ Json: TypeAlias = Mapping[str, object]
 
 # More than this no number of tokens is, and a journal's columns hold 64 bits.
 _COUNT_END: Final = 2**53
+# One escape of JSON at a time, so that the `u` after an escaped backslash is not taken for one.
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 def post(endpoint: Endpoint, url: str, payload: Mapping[str, object]) -> HttpRequest:
@@ -63,7 +71,7 @@ def url(endpoint: Endpoint, path: str) -> str:
 
 def payload(request: Request, own: Mapping[str, object]) -> dict[str, object]:
     """Put the format's own fields over the parameters, and leave out what is NULL."""
-    fields = {**request.parameters, "model": request.endpoint.model, **own}
+    fields = {**whole(request.parameters), "model": request.endpoint.model, **own}
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -75,21 +83,35 @@ def unsupported(endpoint: Endpoint, problem: str) -> StatementError:
     )
 
 
-def refuse_response_format(request: Request) -> None:
-    """Refuse a response format where only chat has one. Raises `StatementError`."""
+def refuse_what_only_chat_has(request: Request) -> None:
+    """Refuse a response format, a system instruction and pictures. Raises `StatementError`."""
     if request.response_format is not None:
         raise unsupported(
             request.endpoint, "takes no responseFormat. Leave it out, or ask a chat endpoint."
         )
+    if request.system is not None:
+        raise unsupported(
+            request.endpoint,
+            "takes no system instruction. Write it into the request, or ask a chat endpoint.",
+        )
+    if request.files:
+        raise unsupported(
+            request.endpoint, "takes no files. Leave them out, or ask a chat endpoint."
+        )
 
 
 def json_object(body: bytes) -> Json | None:
-    """Return a body that is a JSON object, and None for any other."""
-    try:
-        reply = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return reply if isinstance(reply, dict) else None
+    """Return a body that is a JSON object, and None for any other.
+
+    Half a character pair, which models write and JSON has no meaning for, becomes U+FFFD.
+    """
+    for text in (body, _ESCAPE.sub(_mended, body)):
+        try:
+            reply = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+        return reply if isinstance(reply, dict) else None
+    return None
 
 
 def no_answer(endpoint: Endpoint, body: bytes, problem: str, *, retryable: bool = True) -> Failure:
@@ -109,15 +131,40 @@ def only(values: object) -> object:
     return values[0] if isinstance(values, list) and len(values) == 1 else None
 
 
-def usage(reply: Json) -> Usage:
-    """Read the tokens; what is missing, null or no count is 0."""
+def usage(reply: Json, *, asked: str = "prompt", answered: str = "completion") -> Usage:
+    """Read the tokens; what is missing, null or no count is 0.
+
+    `asked` and `answered` are what the format calls the two sides.
+    """
     counts = mapping(reply.get("usage"))
-    details = mapping(counts.get("prompt_tokens_details"))
+    asked_details = mapping(counts.get(f"{asked}_tokens_details"))
+    answered_details = mapping(counts.get(f"{answered}_tokens_details"))
     return Usage(
-        prompt_tokens=_count(counts.get("prompt_tokens")),
-        completion_tokens=_count(counts.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")),
+        prompt_tokens=count(counts.get(f"{asked}_tokens")),
+        completion_tokens=count(counts.get(f"{answered}_tokens")),
+        cached_tokens=count(asked_details.get("cached_tokens")),
+        reasoning_tokens=count(answered_details.get("reasoning_tokens")),
     )
+
+
+def texts(blocks: object, kind: str) -> str | None:
+    """Join the text of a list's blocks of one type, and return None if it has none.
+
+    Blocks of other types, such as what a model thought before it answered, are left out.
+    """
+    listed = [mapping(block) for block in blocks] if isinstance(blocks, list) else []
+    found = [block.get("text") for block in listed if block.get("type") == kind]
+    whole_texts = [text for text in found if isinstance(text, str)]
+    return "".join(whole_texts) if whole_texts else None
+
+
+def writable(value: object) -> bool:
+    """Say whether a value can be written as JSON again: it may be read deeper than written."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def mapping(value: object) -> Json:
@@ -130,7 +177,12 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _count(value: object) -> int:
+def count(value: object) -> int:
+    """Return a number of tokens, and 0 for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if 0 <= value < _COUNT_END else 0
+
+
+def _mended(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape["lone"] else escape[0]
