@@ -1,7 +1,8 @@
 """What the scripted endpoint answers when nothing else is scripted, in each wire format.
 
 Every answer follows from the request alone: chat and completions echo their text, embeddings are a
-small unit vector of it, custom models give each row back as an object.
+small unit vector of each input, custom models give the row back as an object. An invocation is in
+the format of the field that its body has.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
-import orjson
-
+from airquery.testing import frames
+from airquery.testing.frames import inputs, text_of
 from airquery.testing.reply import Reply, error_body
 from airquery.testing.schema import smallest
 
 
-# A request is JSON from outside: any field may hold anything.
-Body: TypeAlias = Mapping[str, Any]
+Body: TypeAlias = frames.Body
 Answering: TypeAlias = Callable[[Body], object]
+Format: TypeAlias = tuple[Answering, Callable[[Body, object], object]]
 
 MODEL: Final = "test-model"
 _DIMENSIONS: Final = 8
@@ -34,61 +35,68 @@ def listing(path: str) -> Reply:
 
 
 def answered(path: str, body: Body, own: Answering | None) -> Reply:
-    """Answer a request to a path, with what `own` says of its body if that is given."""
-    found = next((found for suffix, found in _FORMATS.items() if path.endswith(suffix)), None)
+    """Answer a request to a path, with what `own` says of its body if that is given.
+
+    For embeddings `own` is asked once an input, as if each had come alone.
+    """
+    found = _format(path, body)
     if found is None:
         return Reply(status=404, body=error_body(404, f"Nothing is served at {path}."))
     default, frame = found
-    value = (own or default)(body)
+    value = _each(own or default, body) if found is _EMBEDDINGS else (own or default)(body)
     if not isinstance(value, Reply):
         return Reply(body=frame(body, value))
     if value.content() is None:
-        return replace(value, body=frame(body, default(body)))
+        usual = _each(default, body) if found is _EMBEDDINGS else default(body)
+        return replace(value, body=frame(body, usual))
     return value
 
 
-def _echo(body: Body) -> object:
+def _format(path: str, body: Body) -> Format | None:
+    if path.endswith("/invocations"):
+        return next((found for field, found in _INVOKED.items() if field in body), None)
+    return next((found for suffix, found in _FORMATS.items() if path.endswith(suffix)), None)
+
+
+def _each(answering: Answering, body: Body) -> object:
+    """Answer each input by itself; a `Reply` to one of them is the reply to all."""
+    values = [answering({**body, "input": [text]}) for text in inputs(body)]
+    return next((value for value in values if isinstance(value, Reply)), values)
+
+
+def _chat_echo(body: Body) -> object:
     wanted = body.get("response_format") or {}
-    if wanted.get("type") == "json_schema":
-        return smallest(wanted["json_schema"]["schema"])
-    text = _text(body["messages"][-1]["content"])
-    return {"echo": text} if wanted.get("type") == "json_object" else text
+    schema = wanted["json_schema"]["schema"] if wanted.get("type") == "json_schema" else None
+    loose = wanted.get("type") == "json_object"
+    return _echo(body["messages"][-1]["content"], schema, loose=loose)
 
 
-def _text(content: object) -> str:
-    if isinstance(content, list):
-        return "".join(block.get("text", "") for block in content)
-    return str(content)
+def _response_echo(body: Body) -> object:
+    wanted = (body.get("text") or {}).get("format") or {}
+    loose = wanted.get("type") == "json_object"
+    return _echo(body["input"][-1]["content"], wanted.get("schema"), loose=loose)
 
 
-def _chat(body: Body, value: object) -> object:
-    text = _written(value)
-    message = {"role": "assistant", "content": text}
-    asked = " ".join(_text(one["content"]) for one in body["messages"])
-    return {
-        "id": f"chatcmpl-{_digest(text)}",
-        "object": "chat.completion",
-        "model": body.get("model"),
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": _usage(asked, text),
-    }
+def _message_echo(body: Body) -> object:
+    if "max_tokens" not in body:
+        raise ValueError("max_tokens: Field required.")
+    tools = body.get("tools") or [{}]
+    schema = tools[0].get("input_schema")
+    loose = schema is not None and "properties" not in schema
+    return _echo(body["messages"][-1]["content"], schema, loose=loose)
 
 
-def _completion(body: Body, value: object) -> object:
-    text = _written(value)
-    return {
-        "id": f"cmpl-{_digest(text)}",
-        "object": "text_completion",
-        "model": body.get("model"),
-        "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": "stop"}],
-        "usage": _usage(str(body["prompt"]), text),
-    }
+def _echo(content: object, schema: dict[str, Any] | None, *, loose: bool) -> object:
+    """Say what was said, as an object if any will do, or the schema's smallest value."""
+    if loose:
+        return {"echo": text_of(content)}
+    return text_of(content) if schema is None else smallest(schema)
 
 
 def _vector(body: Body) -> object:
     """Return a unit vector that only the text decides."""
     count = body.get("dimensions") or _DIMENSIONS
-    text = str(_inputs(body)[0]).encode()
+    text = str(inputs(body)[0]).encode()
     numbers = [
         blake2b(text, digest_size=1, salt=place.to_bytes(8, "big")).digest()[0] - 127.5
         for place in range(count)
@@ -97,56 +105,35 @@ def _vector(body: Body) -> object:
     return [number / length for number in numbers]
 
 
-def _embeddings(body: Body, value: object) -> object:
-    inputs = _inputs(body)
-    return {
-        "object": "list",
-        "model": body.get("model"),
-        "data": [
-            {"object": "embedding", "index": index, "embedding": value}
-            for index in range(len(inputs))
-        ],
-        "usage": _usage(" ".join(map(str, inputs)), ""),
-    }
-
-
-def _inputs(body: Body) -> list[object]:
-    given = body["input"]
-    return given if isinstance(given, list) else [given]
-
-
-def _row(body: Body) -> object:
+def _split_row(body: Body) -> object:
     split = body["dataframe_split"]
     return dict(zip(split["columns"], split["data"][0], strict=True))
 
 
-def _predictions(body: Body, value: object) -> object:
-    del body
-    return {"predictions": [value]}
+def _columns_row(body: Body) -> object:
+    columns = body["inputs"]
+    if isinstance(columns, list):
+        return columns[0]
+    return {name: values[0] for name, values in columns.items()}
 
 
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _usage(asked: str, answered: str) -> dict[str, int]:
-    """Count words as tokens."""
-    prompt, completion = len(asked.split()), len(answered.split())
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
+_CHAT: Final[Format] = (_chat_echo, frames.chat)
+_COMPLETIONS: Final[Format] = (lambda body: body["prompt"], frames.completion)
+_EMBEDDINGS: Final[Format] = (_vector, frames.embeddings)
 # `/chat/completions` stands before `/completions`, which ends the same.
-_FORMATS: Final[Mapping[str, tuple[Answering, Callable[[Body, object], object]]]] = {
-    "/chat/completions": (_echo, _chat),
-    "/completions": (lambda body: body["prompt"], _completion),
-    "/embeddings": (_vector, _embeddings),
-    "/invocations": (_row, _predictions),
+_FORMATS: Final[Mapping[str, Format]] = {
+    "/chat/completions": _CHAT,
+    "/completions": _COMPLETIONS,
+    "/embeddings": _EMBEDDINGS,
+    "/responses": (_response_echo, frames.response),
+    "/v1/messages": (_message_echo, frames.message),
+}
+_INVOKED: Final[Mapping[str, Format]] = {
+    "messages": _CHAT,
+    "prompt": _COMPLETIONS,
+    "input": _EMBEDDINGS,
+    "dataframe_split": (_split_row, frames.predictions),
+    "dataframe_records": (lambda body: body["dataframe_records"][0], frames.predictions),
+    "instances": (lambda body: body["instances"][0], frames.predictions),
+    "inputs": (_columns_row, frames.predictions),
 }

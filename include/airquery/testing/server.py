@@ -127,11 +127,12 @@ class EndpointServer:
 
     def endpoint(self, name: str = "test-llm", task: Task = "chat", **overrides: Any) -> Endpoint:
         """Return an endpoint that asks this server; `overrides` are fields of `Endpoint`."""
+        provider = overrides.get("provider", "custom" if task == "custom" else "openai")
         fields: dict[str, Any] = {
             "name": name,
             "task": task,
-            "base_url": self.url if task == "custom" else f"{self.url}/v1",
-            "model": None if task == "custom" else MODEL,
+            "base_url": f"{self.url}/v1" if provider == "openai" else self.url,
+            "model": MODEL if provider in ("openai", "anthropic") else None,
             "api_key": None if self._api_key is None else Secret(self._api_key),
         }
         return Endpoint(**{**fields, **overrides})
@@ -182,8 +183,8 @@ class EndpointServer:
         return await send(request, reply)
 
     def _refused_key(self, request: web.BaseRequest) -> Reply | None:
-        key = request.headers.get("Authorization")
-        if self._api_key is None or key == f"Bearer {self._api_key}":
+        keys = (request.headers.get("Authorization"), request.headers.get("x-api-key"))
+        if self._api_key is None or f"Bearer {self._api_key}" in keys or self._api_key in keys:
             return None
         return Reply(status=401, body=error_body(401, "The key is not known."))
 
