@@ -136,3 +136,8 @@ def test_a_parameter_that_a_format_never_takes_is_refused(
 def test_the_system_instruction_is_no_parameter(endpoint: Endpoint, name: str) -> None:
     with pytest.raises(StatementError, match="FOUND_RESERVED_PARAMETER_NAME"):
         adapter_for(endpoint).check(endpoint, {name: "Be brief."})
+
+
+def test_a_format_may_have_narrower_bounds() -> None:
+    with pytest.raises(StatementError, match=r"INVALID_NUMERIC_PARAMETER.* from 0 to 1, not 1\.5"):
+        adapter_for(ANTHROPIC).check(ANTHROPIC, {"temperature": 1.5})

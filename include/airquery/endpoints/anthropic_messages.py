@@ -18,7 +18,7 @@ from airquery.answer import Answer, Usage
 from airquery.endpoints import wire
 from airquery.endpoints.endpoint import Secret
 from airquery.endpoints.messages import blocks, image_url, messages_of, without_system
-from airquery.endpoints.parameters import RESERVED, check_parameters, whole
+from airquery.endpoints.parameters import BOUNDS, RESERVED, Bounds, check_parameters, whole
 from airquery.errors import StatementError
 
 
@@ -43,6 +43,7 @@ _UNSUPPORTED: Final[Mapping[str, str]] = {
     "max_completion_tokens": "Use max_tokens.",
     "reasoning_effort": "Use thinking.",
 }
+_BOUNDS: Final = {**BOUNDS, "temperature": Bounds(low=0, high=1)}
 _FINISH: Final[Mapping[str | None, str]] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -61,7 +62,9 @@ class AnthropicMessages:
 
     def check(self, endpoint: Endpoint, parameters: Mapping[str, object]) -> None:
         """Refuse what Messages can never send. Raises `StatementError`."""
-        check_parameters(endpoint, parameters, reserved=_RESERVED, unsupported=_UNSUPPORTED)
+        check_parameters(
+            endpoint, parameters, reserved=_RESERVED, unsupported=_UNSUPPORTED, bounds=_BOUNDS
+        )
 
     def encode(self, request: Request) -> HttpRequest:
         """Write text as one user message, and an object of `messages` as those."""

@@ -79,7 +79,7 @@ def _row(format_: Format, asked: object) -> object:
             return [columns]
         case "instances":
             return [asked]
-        case "inputs":
+        case _:
             return {name: [value] for name, value in columns.items()} if named else [asked]
 
 

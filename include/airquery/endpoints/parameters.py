@@ -29,7 +29,9 @@ RESERVED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bounds:
+class Bounds:
+    """Which numbers a parameter takes."""
+
     low: float
     high: float = math.inf
     whole: bool = False
@@ -41,17 +43,17 @@ class _Bounds:
         return f"{kind} from {self.low:g} to {self.high:g}"
 
 
-_BOUNDS: Final[Mapping[str, _Bounds]] = {
-    "temperature": _Bounds(low=0, high=2),
-    "top_p": _Bounds(low=0, high=1),
-    "max_tokens": _Bounds(low=1, whole=True),
-    "max_completion_tokens": _Bounds(low=1, whole=True),
-    "max_output_tokens": _Bounds(low=1, whole=True),
-    "dimensions": _Bounds(low=1, whole=True),
+BOUNDS: Final[Mapping[str, Bounds]] = {
+    "temperature": Bounds(low=0, high=2),
+    "top_p": Bounds(low=0, high=1),
+    "max_tokens": Bounds(low=1, whole=True),
+    "max_completion_tokens": Bounds(low=1, whole=True),
+    "max_output_tokens": Bounds(low=1, whole=True),
+    "dimensions": Bounds(low=1, whole=True),
 }
 _WHOLE: Final = frozenset(
     {
-        *(name for name, bounds in _BOUNDS.items() if bounds.whole),
+        *(name for name, one in BOUNDS.items() if one.whole),
         "seed",
         "top_k",
         "top_logprobs",
@@ -78,6 +80,7 @@ def check_parameters(
     *,
     reserved: frozenset[str] = RESERVED,
     unsupported: Mapping[str, str] = _NONE,
+    bounds: Mapping[str, Bounds] = BOUNDS,
 ) -> None:
     """Refuse what can never be sent. Raises `StatementError`.
 
@@ -98,8 +101,8 @@ def check_parameters(
             )
         if value is None:
             continue
-        if name in _BOUNDS:
-            _check_number(endpoint, name, value)
+        if name in bounds:
+            _check_number(endpoint, name, value, bounds[name])
         elif name == "stop":
             _check_stop(endpoint, value)
         elif name == "reasoning_effort" and not isinstance(value, str):
@@ -120,8 +123,7 @@ def refuse(endpoint: Endpoint, subcondition: str, problem: str) -> NoReturn:
     )
 
 
-def _check_number(endpoint: Endpoint, name: str, value: object) -> None:
-    bounds = _BOUNDS[name]
+def _check_number(endpoint: Endpoint, name: str, value: object, bounds: Bounds) -> None:
     problem = f"modelParameters {name!r} must be {bounds}, not {value!r:.60}."
     if isinstance(value, bool) or not isinstance(value, int if bounds.whole else int | float):
         refuse(endpoint, "INVALID_PARAMETER_DATA_TYPE", problem)
