@@ -34,6 +34,7 @@ NAMES = [
     "connect",
     "endpoint_names",
     "fetch",
+    "function_endpoint",
     "probe",
     "register",
     "run",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airquery.answer import Answer, Failure, Usage
     from airquery.connection import connect, register
     from airquery.endpoints.endpoint import Endpoint
+    from airquery.endpoints.python_function import function_endpoint
     from airquery.endpoints.registry import Registry
     from airquery.errors import AirqueryError
     from airquery.execute.fetch import fetch, probe
@@ -42,6 +43,7 @@ __all__ = [
     "connect",
     "endpoint_names",
     "fetch",
+    "function_endpoint",
     "probe",
     "register",
     "run",
@@ -63,6 +65,7 @@ _HOMES = {
     "connect": "connection",
     "endpoint_names": "sqlfn.script",
     "fetch": "execute.fetch",
+    "function_endpoint": "endpoints.python_function",
     "probe": "execute.fetch",
     "register": "connection",
     "run": "runner",

@@ -15,6 +15,7 @@ from airquery.endpoints.openai_chat import OpenAIChat
 from airquery.endpoints.openai_completions import OpenAICompletions
 from airquery.endpoints.openai_embeddings import OpenAIEmbeddings
 from airquery.endpoints.openai_responses import OpenAIResponses
+from airquery.endpoints.python_function import PythonFunction
 from airquery.errors import InvalidEndpoint
 
 
@@ -42,8 +43,13 @@ _ADAPTERS: Final[Mapping[tuple[str, str], Adapter]] = {
 _RESPONSES: Final[Mapping[tuple[str, str], Adapter]] = {("openai", "chat"): OpenAIResponses()}
 
 
+PYTHON: Final = PythonFunction()
+
+
 def adapter_for(endpoint: Endpoint) -> Adapter:
     """Return the adapter for the endpoint. Raises `InvalidEndpoint` if there is none."""
+    if endpoint.function is not None:
+        return PYTHON
     adapters = _RESPONSES if endpoint.api == "responses" else _ADAPTERS
     adapter = adapters.get((endpoint.provider, endpoint.task))
     if adapter is None:

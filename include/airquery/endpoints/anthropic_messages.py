@@ -107,6 +107,8 @@ def _with_its_headers(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint as it is sent to: the key has a header of its own, without a scheme."""
     taken = {name.lower() for name in endpoint.headers}
     usual = {"anthropic-version": Secret(VERSION)}
+    if endpoint.oauth is not None:
+        return replace(endpoint, headers={**usual, **endpoint.headers})
     if endpoint.api_key is not None:
         usual["x-api-key"] = endpoint.api_key
     missing = {name: value for name, value in usual.items() if name not in taken}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 Task: TypeAlias = Literal["chat", "completions", "embeddings", "custom"]
-Provider: TypeAlias = Literal["openai", "custom", "databricks", "anthropic"]
+Provider: TypeAlias = Literal["openai", "custom", "databricks", "anthropic", "python"]
 Api: TypeAlias = Literal["chat_completions", "responses"]
 Format: TypeAlias = Literal["dataframe_split", "dataframe_records", "instances", "inputs"]
 KeyScheme: TypeAlias = Literal["bearer", "basic"]
@@ -108,7 +108,8 @@ class Endpoint:
 
     `api_key` goes as it is under the name `api_key_header` if there is one, and else as
     `Authorization` by `api_key_scheme`; with `oauth` it is the token that was fetched. `query` is
-    added to every URL. `returns` is the type of a custom model's answers, as DDL.
+    added to every URL. `returns` is the type of a custom model's answers, as DDL. With `function`
+    nothing is sent: it is called, and what it returns is the answer (`function_endpoint`).
     """
 
     name: str
@@ -132,6 +133,7 @@ class Endpoint:
     timeout_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
     price: Price = field(default_factory=Price)
+    function: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.identity:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
-    from airquery.answer import Outcome
+    from airquery.answer import Failure, Outcome
     from airquery.execute.statement import Statement
     from airquery.request import Request
 
@@ -21,7 +22,8 @@ Cache: TypeAlias = Literal["reuse", "refresh", "off"]
 class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
-    `cache` says what the journal has to do with it, `on_wire` is set from the moment it is sent
+    `cache` says what the journal has to do with it, `beside` are those that share its HTTP request,
+    itself among them, and `on_wire` is set from the moment it is sent
     until it failed, or until its answer is durable.
     """
 
@@ -30,6 +32,7 @@ class Flight:
     waiting: list[Statement]
     cache: Cache = "reuse"
     task: asyncio.Task[None] | None = None
+    beside: Sequence[Flight] = ()
     on_wire: bool = False
 
     def leave(self, statement: Statement) -> bool:
@@ -53,3 +56,9 @@ class Ending:
     body: bytes = field(default=b"", repr=False)
     latency_s: float = 0.0
     attempts: int = 0
+
+
+def refused(flights: Sequence[Flight]) -> Failure | None:
+    """Return what flights end in, unsent, whose statements were all refused while they waited."""
+    refusals = [statement.refusal for flight in flights for statement in flight.waiting]
+    return None if None in refusals else next(iter(refusals), None)

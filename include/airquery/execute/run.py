@@ -20,8 +20,9 @@ from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import AirqueryError, JournalError, StatementError
 from airquery.execute.attempts import Attempts
-from airquery.execute.flight import Cache, Ending, Flight
+from airquery.execute.flight import Cache, Ending, Flight, refused
 from airquery.execute.statement import Result, Statement
+from airquery.execute.together import smaller, together
 from airquery.journal.record import Record
 
 
@@ -126,9 +127,14 @@ class Engine:
         self._loop.close()
         self._journal.close()
 
-    def _launch(self, flights: Sequence[Flight]) -> None:
+    def _launch(self, flights: Iterable[Flight]) -> None:
+        for group in together(flights):
+            self._launch_as_one(group)
+
+    def _launch_as_one(self, flights: Sequence[Flight]) -> None:
+        task = self._loop.create_task(self._fly(flights))
         for flight in flights:
-            flight.task = self._loop.create_task(self._fly(flight))
+            flight.task, flight.beside = task, flights
 
     def _hold(self, flights: dict[bytes, Flight]) -> None:
         self._held.update(flights)
@@ -160,17 +166,23 @@ class Engine:
 
     def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
-            if not flight.on_wire and self._forget_unwanted(flight) and flight.task is not None:
+            if flight.on_wire or not self._forget_unwanted([flight]):
+                continue
+            if flight.task is not None and not any(map(self._is_wanted, flight.beside)):
                 flight.task.cancel()
 
-    def _forget_unwanted(self, flight: Flight) -> bool:
-        """Drop a flight that nobody waits for; from here on nobody can join it."""
+    def _forget_unwanted(self, flights: Sequence[Flight]) -> bool:
+        """Drop flights if nobody waits for any of them; from here on nobody can join them."""
         with self._lock:
-            if flight.waiting:
+            if any(flight.waiting for flight in flights):
                 return False
-            self._flights.pop(flight.request.key, None)
-        self._journal.release([flight.request.key])
+            for flight in flights:
+                self._flights.pop(flight.request.key, None)
+        self._journal.release([flight.request.key for flight in flights])
         return True
+
+    def _is_wanted(self, flight: Flight) -> bool:
+        return self._flights.get(flight.request.key) is flight
 
     async def _stop(self) -> None:
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -180,24 +192,48 @@ class Engine:
         await self._attempts.close()
         await self._loop.shutdown_default_executor()
 
-    async def _fly(self, flight: Flight) -> None:
-        """Bring one request to its end: sent, remembered, settled."""
-        request = flight.request
+    async def _fly(self, flights: Sequence[Flight]) -> None:
+        """Bring what shares an HTTP request to its end: sent, remembered, settled."""
+        async with self._gate(flights[0].request):
+            # Some may have been dropped while they waited for their turn.
+            flights = [flight for flight in flights if self._is_wanted(flight)]
+            if not flights:
+                return
+            endings = await self._endings(flights)
+        again = smaller(flights, endings)
+        for group in again:
+            self._launch_as_one(group)
+        relaunched = {flight.request.key for group in again for flight in group}
+        await asyncio.gather(
+            *[
+                self._remember(flight, ending)
+                for flight, ending in zip(flights, endings, strict=True)
+                if flight.request.key not in relaunched
+            ]
+        )
+
+    async def _endings(self, flights: Sequence[Flight]) -> Sequence[Ending]:
+        if (refusal := refused(flights)) is not None:
+            return [Ending(outcome=refusal)] * len(flights)
         try:
-            async with self._gate(request):
-                ending = _refused(flight) or await self._attempts.until_ended(
-                    flight, given_up=self._forget_unwanted
-                )
-            if isinstance(ending.outcome, Answer) and flight.cache != "off":
-                record = self._record(request, ending)
-                written = self._journal.append(record, replace=flight.cache == "refresh")
-                await asyncio.wrap_future(written)
+            return await self._attempts.until_ended(flights, given_up=self._forget_unwanted)
         except AirqueryError as problem:
-            # The request has no form on the wire, or its answer could not be made durable.
-            ending = Ending(outcome=_unsendable(problem))
+            # A request has no form on the wire.
+            failure = _unsendable(problem)
         except Exception as problem:
             # A defect of ours must end as a named failure: a lost flight would hang its row.
-            log.exception("request ended in a defect endpoint=%s", request.endpoint.name)
+            log.exception("request ended in a defect endpoint=%s", flights[0].request.endpoint.name)
+            failure = _unsendable(problem)
+        return [Ending(outcome=failure)] * len(flights)
+
+    async def _remember(self, flight: Flight, ending: Ending) -> None:
+        """Make an answer durable, then settle its flight."""
+        try:
+            if isinstance(ending.outcome, Answer) and flight.cache != "off":
+                record = self._record(flight.request, ending)
+                written = self._journal.append(record, replace=flight.cache == "refresh")
+                await asyncio.wrap_future(written)
+        except JournalError as problem:
             ending = Ending(outcome=_unsendable(problem))
         self._land(flight, ending)
 
@@ -256,14 +292,6 @@ class Engine:
             latency_s=ending.latency_s,
             body=ending.body,
         )
-
-
-def _refused(flight: Flight) -> Ending | None:
-    """Return how a flight ends whose statements were all refused while it waited: unsent."""
-    refusals = [statement.refusal for statement in flight.waiting]
-    if not refusals or refusals[0] is None or None in refusals:
-        return None
-    return Ending(outcome=refusals[0])
 
 
 def _unsendable(problem: Exception) -> Failure:

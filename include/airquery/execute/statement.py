@@ -86,7 +86,7 @@ class Statement:
         self._latencies_s: list[float] = []
         self._strict: set[bytes] = set()
         self._fatal: Failure | None = None
-        self._counted_for: dict[float, set[bytes]] = {}
+        self._bounded: dict[int, tuple[float, set[bytes]]] = {}
         self._unfinished = False
 
     @property
@@ -110,18 +110,17 @@ class Statement:
         Right only when all requests of the calls so far are known.
         """
         with self._lock:
-            for ratio, keys in self._counted_for.items():
+            for ratio, keys in self._bounded.values():
                 failed = [self._failures[key] for key in keys if key in self._failures]
                 if len(failed) > ratio * len(keys):
                     raise TooManyFailures(
                         failed=len(failed), requests=len(keys), ratio=ratio, example=failed[0]
                     )
 
-    def count_for(self, ratio: float | None, keys: set[bytes]) -> None:
-        """Count requests among those of which at most the share `ratio` may fail."""
-        if ratio is not None:
-            with self._lock:
-                self._counted_for.setdefault(ratio, set()).update(keys)
+    def bound_failures(self, call: int, ratio: float, keys: set[bytes]) -> None:
+        """Count requests among those of a call, of which at most the share `ratio` may fail."""
+        with self._lock:
+            self._bounded.setdefault(call, (ratio, set()))[1].update(keys)
 
     def note_unfinished(self) -> None:
         """Note that a row waits for answers that decide what it asks next."""

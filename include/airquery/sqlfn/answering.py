@@ -94,7 +94,7 @@ class _Chunk:
         """Return the column; unless it waits, NULL for rows whose value is not known yet."""
         self._statement.check()
         while needed := self._advance():
-            self._statement.count_for(self._call.max_error_ratio, {r.key for r in needed})
+            self._bound({r.key for r in needed})
             self._engine.ask(
                 needed, self._statement, strict=self._call.strict, cache=self._call.cache
             )
@@ -112,6 +112,7 @@ class _Chunk:
         images = read_images(pictures, self._call.files)
         if isinstance(images, Failure):
             key = blake2b(b"\0".join([text.encode(), *pictures]), digest_size=32).digest()
+            self._bound({key})
             self._statement.refuse(key, images, strict=self._call.strict)
             self._ended[i] = Ended(value=images)
         else:
@@ -132,6 +133,11 @@ class _Chunk:
             result = ended.result
             if result is not None and isinstance(result.outcome, Answer):
                 self._statement.note_misfit(ended.key, ended.value)
+
+    def _bound(self, keys: set[bytes]) -> None:
+        ratio = self._call.max_error_ratio
+        if ratio is not None:
+            self._statement.bound_failures(id(self._call), ratio, keys)
 
     def _make_room(self) -> None:
         while not self._statement.has_room(WINDOW):

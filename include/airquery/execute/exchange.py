@@ -1,0 +1,123 @@
+"""One HTTP request and its reply, for one question or for several that share it.
+
+Nothing is tried twice here but what a token was refused for: that is sent again with a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airquery.answer import Failure
+from airquery.endpoints.adapters import PYTHON, adapter_for, many_adapter_for
+from airquery.endpoints.failures import read_failure
+from airquery.errors import InvalidEndpoint
+from airquery.execute.credentials import Credentials
+from airquery.execute.flight import Ending
+from airquery.execute.transport import Reply, Transport
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airquery.answer import Outcome
+    from airquery.clock import Clock
+    from airquery.endpoints.adapter import HttpRequest
+    from airquery.endpoints.endpoint import Endpoint
+    from airquery.request import Request
+
+
+OK = range(200, 300)
+UNAUTHORIZED = 401
+
+
+class Exchange:
+    """Sends requests; its connections and tokens belong to the event loop it is made on."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._transport = Transport()
+        self._credentials = Credentials(transport=self._transport, clock=clock)
+
+    async def send(self, requests: Sequence[Request]) -> list[Ending]:
+        """Send requests as one, and return how each ended, in their order.
+
+        A failure of the whole is one `Failure`, the same object for each. Raises `AirqueryError` if
+        a request has no form on the endpoint's wire.
+        """
+        declared = requests[0].endpoint
+        endpoint = await self._credentials.authorized(declared)
+        if isinstance(endpoint, Failure):
+            return [Ending(outcome=endpoint)] * len(requests)
+        endings = await self._sent(endpoint, requests)
+        refused = any(
+            isinstance(one.outcome, Failure) and one.outcome.http_status == UNAUTHORIZED
+            for one in endings
+        )
+        if not refused or not self._credentials.refuse(endpoint):
+            return endings
+        endpoint = await self._credentials.authorized(declared)
+        if isinstance(endpoint, Failure):
+            return [Ending(outcome=endpoint)] * len(requests)
+        return await self._sent(endpoint, requests)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def _sent(self, endpoint: Endpoint, requests: Sequence[Request]) -> list[Ending]:
+        """Send requests to their endpoint, which has its key, and read the reply."""
+        if endpoint is not requests[0].endpoint:
+            requests = [replace(request, endpoint=endpoint) for request in requests]
+        sent = self._clock.monotonic()
+        reply = await self._reply(endpoint, requests)
+        latency_s = self._clock.monotonic() - sent
+        if isinstance(reply, Failure):
+            failure = reply
+        elif reply.status in OK:
+            outcomes = _decoded(endpoint, requests, reply.body)
+            if not isinstance(outcomes, Failure):
+                return [
+                    Ending(outcome=outcome, body=body, latency_s=latency_s)
+                    for outcome, body in outcomes
+                ]
+            failure = outcomes
+        else:
+            failure = _refusal(endpoint, reply, now=self._clock.time())
+        return [Ending(outcome=failure, latency_s=latency_s)] * len(requests)
+
+    async def _reply(self, endpoint: Endpoint, requests: Sequence[Request]) -> Reply | Failure:
+        if endpoint.function is not None:
+            answer = await PYTHON.answer(requests[0])
+            return (
+                answer
+                if isinstance(answer, Failure)
+                else Reply(status=OK.start, headers={}, body=answer)
+            )
+        return await self._transport.post(
+            _encoded(endpoint, requests), timeout_s=endpoint.timeout_s, route=endpoint.route
+        )
+
+
+def _encoded(endpoint: Endpoint, requests: Sequence[Request]) -> HttpRequest:
+    if len(requests) == 1:
+        return adapter_for(endpoint).encode(requests[0])
+    adapter = many_adapter_for(endpoint)
+    if adapter is None:
+        raise InvalidEndpoint(endpoint.name, "it takes one input a request.", source="Python")
+    return adapter.encode_many(requests)
+
+
+def _decoded(
+    endpoint: Endpoint, requests: Sequence[Request], body: bytes
+) -> list[tuple[Outcome, bytes]] | Failure:
+    adapter = many_adapter_for(endpoint)
+    if len(requests) == 1 or adapter is None:
+        return [(adapter_for(endpoint).decode(requests[0], body), body)]
+    return adapter.decode_many(requests, body)
+
+
+def _refusal(endpoint: Endpoint, reply: Reply, *, now: float) -> Failure:
+    return read_failure(
+        endpoint, status=reply.status, headers=reply.headers, body=reply.body, now=now
+    )

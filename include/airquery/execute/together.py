@@ -1,0 +1,73 @@
+"""Which requests share one HTTP request, and what becomes of those that it failed for.
+
+Only embeddings endpoints take several inputs at once, and only of requests asked alike. One bad
+input fails the whole of it: then it is cut in halves until the bad one is alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from airquery.answer import Failure
+from airquery.endpoints.adapters import many_adapter_for
+from airquery.execute.attempts import whole_failure
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airquery.execute.flight import Ending, Flight
+    from airquery.request import Request
+
+
+# The statuses that may mean one of the inputs, or all of them together: bad, too large, not valid.
+SPLIT_AGAIN: Final = frozenset({400, 413, 422})
+
+
+def together(flights: Iterable[Flight]) -> Iterator[list[Flight]]:
+    """Yield the flights by what goes into one HTTP request, in their order."""
+    alike: dict[object, list[Flight]] = {}
+    for flight in flights:
+        size = _most(flight.request)
+        if size == 1:
+            yield [flight]
+            continue
+        group = alike.setdefault(_asked_alike(flight), [])
+        group.append(flight)
+        if len(group) == size:
+            del alike[_asked_alike(flight)]
+            yield group
+    yield from alike.values()
+
+
+def smaller(flights: Sequence[Flight], endings: Sequence[Ending]) -> list[list[Flight]]:
+    """Return in which smaller groups failed flights are sent again; none for what has ended.
+
+    A failure of the whole that may be one input's is looked for in the halves. An input that a
+    reply to the others lacks is asked for alone.
+    """
+    if len(flights) == 1:
+        return []
+    whole = whole_failure(endings)
+    if whole is None:
+        pairs = zip(flights, endings, strict=True)
+        return [[flight] for flight, ending in pairs if isinstance(ending.outcome, Failure)]
+    unsent = endings[0].attempts == 0
+    if whole.fatal or not (unsent or whole.http_status in SPLIT_AGAIN):
+        return []
+    half = len(flights) // 2
+    return [list(flights[:half]), list(flights[half:])]
+
+
+def _most(request: Request) -> int:
+    if many_adapter_for(request.endpoint) is None:
+        return 1
+    return request.endpoint.limits.inputs_per_request
+
+
+def _asked_alike(flight: Flight) -> object:
+    endpoint = flight.request.endpoint
+    parameters = orjson.dumps(flight.request.parameters, option=orjson.OPT_SORT_KEYS)
+    return (endpoint.name, endpoint.base_url, endpoint.model, flight.cache, parameters)
