@@ -9,12 +9,13 @@ import orjson
 import pytest
 
 from airquery.endpoints.adapters import adapter_for
-from airquery.endpoints.endpoint import Endpoint, Secret
+from airquery.endpoints.endpoint import Endpoint, OAuth, Secret
 from airquery.errors import StatementError
 from airquery.request import Image, Request
-from tests.endpoints.wires import HEADER, KEY, Wire
+from tests.endpoints.wires import BEARER, HEADER, KEY, WIRES, Wire
 
 
+WITH_A_BEARER = [wire for wire in WIRES if wire.key == BEARER]
 PICTURE = Image(media_type="image/png", data=b"\x89PNG")
 
 
@@ -42,6 +43,89 @@ def test_a_request_is_written_as_documented(wire: Wire) -> None:
         **wire.key,
         **wire.fixed,
     }
+
+
+@pytest.mark.parametrize("wire", WITH_A_BEARER, ids=lambda wire: wire.name)
+@pytest.mark.parametrize(
+    ("changes", "headers"),
+    [
+        ({"api_key_header": "api-key"}, {"api-key": KEY}),
+        (
+            {"api_key_scheme": "basic"},
+            {"Authorization": "Basic dG9rZW46c2stY29uZm9ybWFuY2UtMDEyMzQ1Njc4OQ=="},
+        ),
+        ({"api_key_scheme": "bearer"}, {"Authorization": f"Bearer {KEY}"}),
+    ],
+)
+def test_a_key_goes_where_the_endpoint_wants_it(
+    wire: Wire, changes: dict[str, object], headers: dict[str, str]
+) -> None:
+    request = replace_endpoint(wire.request(), headers={}, **changes)
+
+    sent = adapter_for(request.endpoint).encode(request)
+
+    assert dict(sent.headers) == {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        **wire.fixed,
+        **headers,
+    }
+
+
+def test_the_query_is_on_every_url_and_shown_nowhere(wire: Wire) -> None:
+    query = {"api-version": Secret("2024-10-21"), "code": Secret("a+b&c=d/e ü")}
+    request = replace_endpoint(wire.request(), query=query)
+
+    sent = adapter_for(request.endpoint).encode(request)
+
+    assert sent.url == f"{wire.url}?api-version=2024-10-21&code=a%2Bb%26c%3Dd%2Fe%20%C3%BC"
+    assert repr(sent) == f"HttpRequest(url={wire.url!r}, {len(sent.body)} bytes)"
+    assert "2024-10-21" not in repr(request)
+
+
+@pytest.mark.parametrize(
+    "wire", [wire for wire in WIRES if wire.provider == "openai"], ids=lambda wire: wire.name
+)
+def test_a_deployments_address_with_a_query_is_a_base_url(wire: Wire) -> None:
+    base = "https://x.openai.azure.com/openai/deployments/gpt-4o"
+    request = replace_endpoint(
+        wire.request(), base_url=base, query={"api-version": Secret("2024-10-21")}
+    )
+
+    sent = adapter_for(request.endpoint).encode(request)
+
+    assert sent.url == f"{base}{wire.url.partition('/v1')[2]}?api-version=2024-10-21"
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "Basic dG9rZW46c2stY29uZm9ybWFuY2UtMDEyMzQ1Njc4OQ==",
+        "code=hush%2Bhush%26%2Fx",
+        "code=hush%2Bhush%26/x",
+        "hush+hush&/x",
+        "id:client-hush",
+        "aWQ6Y2xpZW50LWh1c2g=",
+        "http://ann:proxy%20hush@proxy:1",
+        "proxy hush",
+        "YW5uOnByb3h5IGh1c2g=",
+    ],
+)
+def test_no_form_of_a_secret_that_the_server_echoes_is_kept(wire: Wire, echo: str) -> None:
+    request = replace_endpoint(
+        wire.request(),
+        query={"code": Secret("hush+hush&/x")},
+        oauth=OAuth(client_id="id", client_secret=Secret("client-hush"), token_url="http://h/t"),  # noqa: S106
+        proxy=Secret("http://ann:proxy%20hush@proxy:1"),
+    )
+    body = orjson.dumps({"error": {"message": f"I was sent {echo} today"}})
+
+    outcome = adapter_for(request.endpoint).decode(request, body)
+
+    shown = repr(outcome)
+    assert "***" in shown
+    for word in ("hush", "dG9rZW46", "aWQ6Y2xp", "YW5uOnBy"):
+        assert word not in shown
 
 
 def test_writing_a_request_twice_gives_the_same_bytes(wire: Wire) -> None:

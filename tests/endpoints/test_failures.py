@@ -113,11 +113,83 @@ def test_a_used_up_quota_is_not_a_rate_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b""),
+        (401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}),
+        (429, {"error": {"message": "m", "code": "insufficient_quota"}}),
+        (429, {"error": {"message": "m", "type": "insufficient_quota", "code": None}}),
+        (400, {"error": {"message": "m", "code": "billing_hard_limit_reached"}}),
+        (429, {"error": {"message": "m", "type": "exceeded_current_quota_error"}}),
+        (403, {"error": {"message": "m", "code": "quota_exceeded"}}),
+        (403, {"error": {"message": "m", "code": "QuotaExceeded"}}),
+        (403, {"error_code": "RESOURCE_EXHAUSTED", "message": "m"}),
+        (402, {"error": {"message": "m", "code": "insufficient_credits"}}),
+    ],
+)
+def test_what_every_further_request_would_meet_is_fatal(status: int, body: object) -> None:
+    failure = read(body, status=status)
+
+    assert (failure.fatal, failure.retryable) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, b"insufficient_quota"),
+        (403, b""),
+        (403, {"error_code": "PERMISSION_DENIED", "message": "quota"}),
+        (404, b""),
+        (429, b""),
+        (429, {"error": {"message": "m", "code": "rate_limit_exceeded"}}),
+        (429, {"error_code": "RESOURCE_EXHAUSTED", "message": "m"}),
+        (429, {"error": {"message": "m", "code": "quota_exceeded"}}),
+        (500, b""),
+        (503, b""),
+    ],
+)
+def test_what_another_request_may_not_meet_is_not_fatal(status: int, body: object) -> None:
+    assert not read(body, status=status).fatal
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "where"),
+    [
+        ("https://other.example:8443/v2?key=hush#f", "https://other.example:8443/v2"),
+        ("https://ann:hush@other.example/", "https://other.example/"),
+        ("//other.example/v2", "http://other.example/v2"),
+        ("/v2/x", "http://h/v2/x"),
+        (f"/v2/{KEY}", "http://h/v2/***"),
+    ],
+)
+def test_a_redirect_names_where_to_without_what_may_be_secret(
+    status: int, location: str, where: str
+) -> None:
+    failure = read(b"", status=status, headers={"Location": location})
+
+    assert failure.message == (
+        f"Endpoint 'llm' answered with HTTP {status} and said nothing. "
+        f"The server is elsewhere, at {where}: correct the endpoint's base_url."
+    )
+    assert (failure.retryable, failure.fatal) == (False, False)
+
+
+@pytest.mark.parametrize("location", ["", "http://[", "http://h:99999/", "mailto:a"])
+def test_a_redirect_to_nowhere_names_no_place(location: str) -> None:
+    failure = read(b"", status=302, headers={"Location": location})
+
+    assert "The server is elsewhere" in failure.message
+    assert failure.message.endswith(": correct the endpoint's base_url.")
+
+
+@pytest.mark.parametrize(
     ("status", "mend"),
     [
         (301, "The server is elsewhere: correct the endpoint's base_url."),
-        (401, "Check the endpoint's api_key."),
-        (403, "Check what the endpoint's api_key may do."),
+        (401, "Check the endpoint's api_key or oauth."),
+        (403, "Check what the endpoint's api_key or oauth client may do."),
+        (407, "The proxy wants a user and a password: put them into the endpoint's proxy."),
         (404, "Check the endpoint's base_url and model."),
         (501, "The server does not offer the endpoint's task."),
     ],

@@ -63,8 +63,8 @@ _TEXT_FIELDS: Final = (
 )
 _CODE_FIELDS: Final = ("error_code", "code", "type", "scimType")
 _MENDS: Final = {
-    401: "Check the endpoint's api_key.",
-    403: "Check what the endpoint's api_key may do.",
+    401: "Check the endpoint's api_key or oauth.",
+    403: "Check what the endpoint's api_key or oauth client may do.",
     404: "Check the endpoint's base_url and model.",
     407: "The proxy wants a user and a password: put them into the endpoint's proxy.",
     501: "The server does not offer the endpoint's task.",

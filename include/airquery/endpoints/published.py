@@ -111,7 +111,7 @@ def _kind(schema: wire.Json, where: str) -> str:
     """Return the one type of a schema; that it may also be null says nothing."""
     given = schema.get("type")
     kinds = [kind for kind in (given if isinstance(given, list) else [given]) if kind != "null"]
-    if len(kinds) != 1 or kinds[0] not in {*_SCALARS, "array", "object"}:
+    if len(kinds) != 1 or kinds[0] not in (*_SCALARS, "array", "object"):
         raise _Unreadable(f"{where} has type {given!r:.60}, which no value here can have")
     return str(kinds[0])
 
