@@ -60,6 +60,15 @@ def test_the_table_of_fields_is_the_one_that_is_read() -> None:
     assert set(documented) == set(EndpointFields.model_fields)
 
 
+def test_the_endpoints_of_the_reference_are_sound() -> None:
+    declared = [yaml.safe_load(text) for text in blocks("docs/reference/endpoints.md", "yaml")]
+    endpoints = {name: fields for one in declared for name, fields in one["endpoints"].items()}
+
+    known = airquery.Registry.from_mapping(endpoints, {})
+
+    assert known.names() == ("azure-llm", "databricks-llm", "inner-llm", "reviews-llm")
+
+
 def test_the_readmes_example_runs(
     server: EndpointServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

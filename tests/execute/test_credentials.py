@@ -293,3 +293,35 @@ def test_neither_secret_nor_token_is_logged_or_shown(
     assert "token fetched endpoint=llm" in shown
     for secret in (SECRET, "l-secret", "c3AtMTpocyBsLXNlY3JldDo=", "token-number"):
         assert secret not in shown
+
+
+def test_a_statement_over_oauth_leaves_no_secret_behind(
+    workspace: Workspace, settings: airquery.Settings
+) -> None:
+    workspace.life = 0
+    good = endpoint_of(workspace)
+    bad = endpoint_of(
+        workspace,
+        revision="2",
+        oauth=OAuth(
+            client_id="sp-1",
+            client_secret=Secret("another-secret"),
+            token_url=f"{workspace.url}/oidc/v1/token",
+        ),
+    )
+    registry = airquery.Registry.from_mapping({"good": good, "bad": bad})
+    with airquery.connect(registry=registry, settings=settings) as connection:
+        answers = airquery.run(connection, "SELECT ai_query('good', 'a') AS r").table
+        refused = airquery.run(connection, "SELECT ai_query('bad', 'b', failOnError => false) AS r")
+
+    assert answers is not None
+    assert answers.to_pylist() == [{"r": "hello"}]
+    assert refused.table is not None
+    [row] = refused.table.to_pylist()
+    assert row["r"]["result"] is None
+    assert "Check oauth.client_id" in row["r"]["errorMessage"]
+    assert [failure.fatal for failure in refused.failures] == [True]
+    kept = b"".join(path.read_bytes() for path in settings.journal_path().parent.glob("journal*"))
+    assert b"hello" in kept
+    for secret in (b"l-secret", b"another-secret", b"token-number"):
+        assert secret not in kept

@@ -13,7 +13,7 @@ from airquery.endpoints.endpoint import Limits, Secret, Tls
 from airquery.errors import Unreachable
 from airquery.execute.proxies import proxy_for
 from airquery.request import Request
-from airquery.testing import EndpointServer
+from airquery.testing import EndpointServer, Reply
 from tests.execute.conftest import answered, failed
 from tests.execute.proxy_server import ProxyServer
 from tests.execute.raw_server import RawServer, sends
@@ -240,6 +240,22 @@ def test_an_environment_whose_proxy_is_no_http_proxy_is_refused_without_showing_
 
     assert "hush-hush" not in str(refused.value)
     assert "reachable" in airquery.probe(server.endpoint())
+
+
+def test_no_cookie_is_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A balancer's cookie would send every request to one of its servers."""
+    with ProxyServer() as proxy, EndpointServer() as server:
+        port = server.url.rpartition(":")[2]
+        monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
+        server.script(Reply(headers={"Set-Cookie": "node=1; Path=/"}))
+        for base_url in (f"{server.url}/v1", f"http://llm.internal:{port}/v1"):
+            for number in range(2):
+                endpoint = server.endpoint(base_url=base_url)
+                answered(engine, Request(endpoint=endpoint, input=f"row {number}"))
+            server.script(Reply(headers={"Set-Cookie": "node=1; Path=/"}))
+
+        assert len(server.requests) == 4
+        assert all("cookie" not in one.headers for one in server.requests)
 
 
 PROXIES = {"http": "http://p:1", "all": "p:2", "no": ".corp.example, 10.0.0.0/8,b.example:81"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 
 CONNECT_TIMEOUT_S = 10.0
-# aiohttp reads 0 as "no limit": the engine bounds what is in flight, the pool only keeps sockets.
-POOL = httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=15.0)
+# How long an idle connection is kept.
+KEEP_S = 15.0
 # No answer is so long; a body without an end must not take the machine's memory.
 MAX_REPLY_BYTES: Final = 256 << 20
 
@@ -172,14 +173,31 @@ class Transport:
         proxy = declared or proxy_for(url, self._proxies)
         key = (route.tls, proxy)
         if key not in self._clients:
+            context = _context(route.tls)
             self._clients[key] = httpx.AsyncClient(
                 transport=AiohttpTransport(
-                    verify=_context(route.tls),
-                    limits=POOL,
+                    verify=context,
                     proxy=None if proxy is None else _proxy(proxy),
-                )
+                    client=lambda: _session(context),
+                ),
+                cookies=_no_cookies(),
             )
         return self._clients[key]
+
+
+def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Return a pool without a bound: the engine bounds what is in flight."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S, ssl=context)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _no_cookies() -> CookieJar:
+    """Return a jar that keeps nothing.
+
+    A balancer's cookie would send every request to the server that answered the first one, and
+    endpoints at one host would know each other's.
+    """
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
 
 
 def _proxy(url: str) -> httpx.Proxy:
