@@ -89,6 +89,7 @@ def register(
                 strict_databricks=known.strict_databricks,
                 compat_error_struct=known.compat_error_struct,
             ),
+            warehouse=known.warehouse,
         )
         add_functions(connection, session)
     add_macros(connection)

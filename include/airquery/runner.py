@@ -23,6 +23,8 @@ from airquery.execute.statement import Cancel, RunStats, Statement
 from airquery.plan.build import Plan, build, parse
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.arguments import check_arguments
+from airquery.sqlfn.databricks_names import with_tables
+from airquery.sqlfn.offered import check_offered
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.answer import Failure
+    from airquery.sqlfn.databricks import Unit
     from airquery.sqlfn.session import Session
 
 
@@ -73,8 +76,8 @@ def run(
         connection: any DuckDB connection; ai_query is registered on it if it is not yet.
         sql: the statements, separated by semicolons.
         dialect: how they are spelled.
-        variables: values for `${name}` in the text; it is left alone without them, but for
-            Databricks text, where a name without a value is an error.
+        variables: values for `${name}` in the text, and for `:name` in Databricks text. Without
+            them DuckDB text is left alone; in Databricks text a name without a value is an error.
         on_progress: called with the counters about ten times a second.
         cancel: a flag that stops it from any thread.
         clock: where `seconds` are read.
@@ -89,12 +92,14 @@ def run(
     session = session_of(connection)
     if session is None:
         raise AirqueryError("ai_query could not be registered on this connection.")
-    texts = read_script(sql, dialect=dialect, variables=variables)
+    units = read_script(sql, dialect=dialect, variables=variables)
+    if dialect == "databricks":
+        units = with_tables(connection, units, session.warehouse)
     cancel = cancel or Cancel()
     number, statement = session.begin(cancel)
     job = _Job(connection, session, number, statement, clock or SystemClock())
     try:
-        return _supervised(job, texts, on_progress)
+        return _supervised(job, units, on_progress)
     finally:
         session.end(number)
 
@@ -125,13 +130,13 @@ class _Job:
         """Return the counters, with the time since it began."""
         return self.statement.stats(seconds=self._clock.monotonic() - self._began)
 
-    def work(self, texts: Sequence[str]) -> None:
+    def work(self, units: Sequence[Unit]) -> None:
         """Run the statements; what goes wrong is kept in `problem`."""
         try:
-            plans = [self._planned(text) for text in texts]
+            plans = [[self._planned(text) for text in unit] for unit in units]
             self.connection.execute(f"SET VARIABLE airquery_statement = {self._number}")
-            for plan in plans:
-                self._execute(plan)
+            for unit in plans:
+                self._execute(unit)
             self.statement.mark_collected()
         except BaseException as problem:  # noqa: BLE001  (raised again on the caller's thread)
             # DuckDB passes on only the text of what our functions raise: the error itself is here.
@@ -142,6 +147,7 @@ class _Job:
     def _planned(self, text: str) -> Plan:
         tree = parse(text)
         if tree is not None:
+            check_offered(tree)
             check_arguments(tree)
         plan = build(text)
         if plan.note:
@@ -149,25 +155,16 @@ class _Job:
             log.info("not answered ahead: %s", plan.note)
         return plan
 
-    def _execute(self, plan: Plan) -> None:
-        if not plan.rounds:
-            self._fetch(plan.text)
-            self.statement.check_ratios()
+    def _execute(self, unit: Sequence[Plan]) -> None:
+        """Run the statements of a unit: all of them, or none."""
+        if len(unit) == 1 and not unit[0].sites:
+            self._fetch(unit[0].text)
             return
         owner = _begin(self.connection)
         try:
-            try:
-                for query in plan.rounds:
-                    self._collect(query)
-            except duckdb.Error as problem:
-                # The collecting query is a rewrite: if DuckDB refuses it, the text itself decides.
-                if not owner or self._number in self._session.errors:
-                    raise
-                self.notes.append(f"requests could not be collected: {problem}")
-                self.connection.rollback()
-                self.connection.begin()
-            self.statement.mark_collected()
-            self._fetch(plan.text)
+            for plan in unit:
+                self._collect_all(plan, may_restart=owner and plan is unit[0])
+                self._fetch(plan.text)
             self.statement.check_ratios()
             if owner:
                 self.connection.commit()
@@ -176,6 +173,20 @@ class _Job:
                 with suppress(duckdb.Error):
                     self.connection.rollback()
             raise
+
+    def _collect_all(self, plan: Plan, *, may_restart: bool) -> None:
+        try:
+            for query in plan.rounds:
+                self._collect(query)
+        except duckdb.Error as problem:
+            # The collecting query is a rewrite: if DuckDB refuses it, the text itself decides.
+            if not may_restart or self._number in self._session.errors:
+                raise
+            self.notes.append(f"requests could not be collected: {problem}")
+            self.connection.rollback()
+            self.connection.begin()
+        if plan.rounds:
+            self.statement.mark_collected()
 
     def _collect(self, query: str) -> None:
         """Read a collecting query to its end, then wait for what it began.
@@ -207,10 +218,10 @@ class _Job:
 
 
 def _supervised(
-    job: _Job, texts: Sequence[str], on_progress: Callable[[RunStats], None] | None
+    job: _Job, units: Sequence[Unit], on_progress: Callable[[RunStats], None] | None
 ) -> Run:
     """Wait for a job where signals arrive; whatever happens here stops it first."""
-    worker = threading.Thread(target=job.work, args=(texts,), name="airquery-run", daemon=True)
+    worker = threading.Thread(target=job.work, args=(units,), name="airquery-run", daemon=True)
     worker.start()
     try:
         while not job.done.wait(SLICE_S):

@@ -22,7 +22,9 @@ from airquery_airflow.table_task import TableTask
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from airquery.sqlfn.script import Dialect
 
 
 log = logging.getLogger(__name__)
@@ -36,25 +38,41 @@ class AIQueryOperator(TableTask):
 
     Args:
         sql: The statement, or the name of a `.sql` template.
+        dialect: How the statement is spelled, "duckdb" or "databricks".
+        variables: Values for `${name}` in the statement, and for `:name` in Databricks text.
         progress_every_s: How often the log says how far it is.
     """
 
-    template_fields: Sequence[str] = (*TableTask.template_fields, "sql")
+    template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables")
 
-    def __init__(self, *, sql: str, progress_every_s: float = 10.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        sql: str,
+        dialect: Dialect = "duckdb",
+        variables: Mapping[str, str] | None = None,
+        progress_every_s: float = 10.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.sql = sql
+        self.dialect: Dialect = dialect
+        self.variables = variables
         self.progress_every_s = progress_every_s
 
     def write(self) -> Manifest:
         """Run the statement and publish the partition."""
+        from airquery.sqlfn.script import read_select  # noqa: PLC0415
         from airquery_airflow.session import output_statement  # noqa: PLC0415
 
-        with self.session(self._registry()) as session:
-            session.attach_tables_of(self.sql)
+        text = read_select(self.sql, dialect=self.dialect, variables=self.variables)
+        with self.session(self._registry(text)) as session:
+            if self.dialect == "databricks":
+                text = session.lead_names_of(text)
+            session.attach_tables_of(text)
             run = airquery.run(
                 session.connection,
-                output_statement(self.sql),
+                output_statement(text),
                 on_progress=_Progress(every_s=self.progress_every_s),
                 cancel=session.cancel,
             )
@@ -63,10 +81,10 @@ class AIQueryOperator(TableTask):
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats)
 
-    def _registry(self) -> airquery.Registry:
+    def _registry(self, sql: str) -> airquery.Registry:
         """Return the known endpoints, with a connection for each one that is not among them."""
         registry = airquery.Registry.read()
-        for name in airquery.endpoint_names(self.sql, registry):
+        for name in airquery.endpoint_names(sql, registry):
             if name in registry.names():
                 continue
             try:

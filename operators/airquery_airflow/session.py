@@ -21,6 +21,7 @@ from sqlglot import exp
 
 import airquery
 from airquery.plan.build import parse
+from airquery.sqlfn.databricks_names import with_tables
 from airquery.warehouse.names import quoted
 
 
@@ -60,6 +61,14 @@ class Session:
         read = {f"{one.db}.{one.name}".lower() for one in found if one.db and not one.catalog}
         if tables := [name for name in read if name.partition(".")[0] not in _BUILT_IN]:
             self.warehouse.attach(self.connection, *tables)
+
+    def lead_names_of(self, sql: str) -> str:
+        """Return a statement whose names of catalogs that are not attached lead to the warehouse.
+
+        Raises `WarehouseError` for a table that is not there either.
+        """
+        [(text,)] = with_tables(self.connection, [(sql,)], self.warehouse)
+        return text
 
     def create_output(self, sql: str) -> None:
         """Run a SELECT into the temporary table `_output`, without ai_query."""

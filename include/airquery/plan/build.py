@@ -77,6 +77,10 @@ def _select_body(tree: exp.Expr) -> exp.Expr | None:
     body: object = tree
     if (isinstance(tree, exp.Create) and tree.kind == "TABLE") or isinstance(tree, exp.Insert):
         body = tree.args.get("expression")
+    elif isinstance(tree, exp.Merge):
+        # Its rows come from there under another name, which the query itself does not use.
+        body = tree.args["using"]
+        body = body.this if isinstance(body, exp.Subquery) else None
     elif isinstance(tree, exp.Copy):
         body = tree.this
     while isinstance(body, exp.Subquery | exp.Paren) and not body.args.get("alias"):

@@ -1,26 +1,68 @@
 """Databricks SQL as it stands, as DuckDB text.
 
 Widgets (`${name}`) are substituted first, textually and before anything is parsed, as notebooks do.
+The rest is done on the tree: sqlglot knows most of both spellings, the modules beside this one do
+what it leaves alone. What none of them can do is refused by name.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import SqlglotError, UnsupportedError
 
 from airquery.errors import StatementError
-from airquery.sqlfn.dialects import AirqueryDatabricks
+from airquery.sqlfn.databricks_files import read_files
+from airquery.sqlfn.databricks_functions import (
+    adjacent_texts,
+    created_functions,
+    format_strings,
+)
+from airquery.sqlfn.databricks_json import from_json, json_paths
+from airquery.sqlfn.databricks_markers import fill_markers
+from airquery.sqlfn.databricks_refused import unread
+from airquery.sqlfn.databricks_schema import json_schemas
+from airquery.sqlfn.databricks_streams import refresh_texts, refuse_other_streams
+from airquery.sqlfn.databricks_tables import (
+    materialized_view,
+    overwritten,
+    use_name,
+    without_storage,
+)
+from airquery.sqlfn.databricks_text import duckdb_text
+from airquery.sqlfn.dialects import AirqueryDatabricks, quiet_sqlglot
+from airquery.sqlfn.offered import check_offered
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+Unit: TypeAlias = tuple[str, ...]
 
 _WIDGET = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}")
+# Strings are passed over, so that a comment's sign inside of one is none.
+_COMMENT = re.compile(
+    r"""r'[^']*' | r"[^"]*" | '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | `[^`]*`
+    | (?P<comment> --[^\n]* | /\*.*?\*/ )""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+_REWRITES = (
+    without_storage,
+    use_name,
+    adjacent_texts,
+    json_schemas,
+    from_json,
+    json_paths,
+    format_strings,
+    read_files,
+    created_functions,
+    materialized_view,
+)
+# These show what there is and change nothing, and DuckDB reads them as they are.
+_SHARED_COMMANDS = {"SHOW"}
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:
@@ -39,12 +81,45 @@ def substitute(text: str, variables: Mapping[str, str]) -> str:
     return _WIDGET.sub(lambda found: variables[found.group(1)], text)
 
 
-def to_duckdb(text: str) -> list[str]:
-    """Translate a script of Databricks SQL, statement by statement. Raises `StatementError`."""
+def without_comments(text: str) -> str:
+    """Blank the comments of Databricks SQL: nothing in them has to have a value."""
+    return _COMMENT.sub(lambda found: " " if found["comment"] else found.group(), text)
+
+
+def to_duckdb(text: str, variables: Mapping[str, str] | None = None) -> list[Unit]:
+    """Translate a script of Databricks SQL, statement by statement.
+
+    Args:
+        text: the script, its widgets filled in.
+        variables: the values of `:name` markers; each becomes a literal and can be nothing else.
+
+    Returns:
+        The statements in order. Those of one tuple belong into one transaction.
+
+    Raises:
+        StatementError: it is not Databricks SQL, or holds what airquery does not translate.
+    """
     try:
-        trees: Iterable[exp.Expr | None] = sqlglot.parse(text, read=AirqueryDatabricks)
+        with quiet_sqlglot():
+            trees = [tree for tree in sqlglot.parse(text, read=AirqueryDatabricks) if tree]
     except SqlglotError as problem:
-        raise StatementError(
-            "AI_FUNCTION_COMPILATION_ERROR", f"The statement is not Databricks SQL: {problem}"
-        ) from problem
-    return [tree.sql(dialect="duckdb") for tree in trees if tree is not None]
+        raise unread(text, problem) from problem
+    trees = fill_markers(trees, variables or {})
+    return [_translated(tree) for tree in trees]
+
+
+def _translated(tree: exp.Expr) -> Unit:
+    if isinstance(tree, exp.Command):
+        if tree.name.upper() in _SHARED_COMMANDS:
+            return (tree.sql(dialect="duckdb"),)
+        raise unread(tree.sql(dialect="databricks"), f"{tree.name.upper()} has no place in DuckDB.")
+    check_offered(tree)
+    for rewrite in _REWRITES:
+        tree = rewrite(tree)
+    try:
+        if (texts := refresh_texts(tree)) is not None:
+            return texts
+        refuse_other_streams(tree)
+        return (overwritten(tree) or duckdb_text(tree),)
+    except UnsupportedError as problem:
+        raise unread("", f"{problem}.") from problem

@@ -6,7 +6,9 @@ refused or written back changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.dialects.duckdb import DuckDB
@@ -15,11 +17,15 @@ from sqlglot.parsers.duckdb import DuckDBParser
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def _without_ours(functions: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    return {name: build for name, build in functions.items() if not name.startswith("AI_")}
+    return {
+        name: build
+        for name, build in functions.items()
+        if not name.startswith("AI_") and name != "VECTOR_SEARCH"
+    }
 
 
 class _DuckDBParser(DuckDBParser):
@@ -40,3 +46,20 @@ class AirqueryDatabricks(Databricks):
     """Databricks' spelling; every `ai_...` is a function that sqlglot does not know."""
 
     Parser = _DatabricksParser
+
+    class Tokenizer(Databricks.Tokenizer):
+        """Reads a doubled quote as one quote, as Spark 4 does."""
+
+        STRING_ESCAPES: ClassVar[list[str]] = ["\\", "'", '"']
+
+
+@contextmanager
+def quiet_sqlglot() -> Iterator[None]:
+    """Keep sqlglot from warning of syntax that it leaves alone: the caller looks for that itself."""
+    log = logging.getLogger("sqlglot")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

@@ -9,7 +9,7 @@ import duckdb
 from airquery.errors import StatementError
 from airquery.plan.build import parse
 from airquery.sqlfn.calls import call_sites
-from airquery.sqlfn.databricks import substitute, to_duckdb
+from airquery.sqlfn.databricks import Unit, substitute, to_duckdb, without_comments
 
 
 if TYPE_CHECKING:
@@ -19,22 +19,46 @@ if TYPE_CHECKING:
 
 Dialect: TypeAlias = Literal["duckdb", "databricks"]
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 
 def read_script(
     sql: str, *, dialect: Dialect = "duckdb", variables: Mapping[str, str] | None = None
-) -> list[str]:
+) -> list[Unit]:
     """Return the statements of a text in DuckDB's spelling, at least one.
 
+    The statements of one tuple belong into one transaction. DuckDB text is never translated.
+
     Raises:
-        StatementError: there is none, `${name}` has no value, or it is not Databricks SQL.
+        StatementError: there is none, a name has no value, or it is not Databricks SQL.
         duckdb.ParserException: it is not DuckDB SQL.
     """
-    if variables is not None or dialect == "databricks":
-        sql = substitute(sql, variables or {})
-    texts = to_duckdb(sql) if dialect == "databricks" else _split(sql)
-    if not texts:
+    sql = sql.removeprefix(_BYTE_ORDER_MARK)
+    if dialect == "databricks":
+        known = variables or {}
+        units = to_duckdb(substitute(without_comments(sql), known), known)
+    else:
+        units = [
+            (text,) for text in _split(sql if variables is None else substitute(sql, variables))
+        ]
+    if not units:
         raise StatementError("AI_FUNCTION_COMPILATION_ERROR", "There is no statement in the text.")
-    return texts
+    return units
+
+
+def read_select(
+    sql: str, *, dialect: Dialect = "duckdb", variables: Mapping[str, str] | None = None
+) -> str:
+    """Return the one statement of a text in DuckDB's spelling. Raises what `read_script` raises."""
+    if dialect == "duckdb":
+        return sql if variables is None else substitute(sql, variables)
+    units = read_script(sql, dialect=dialect, variables=variables)
+    match units:
+        case [(text,)]:
+            return text
+    raise StatementError(
+        "AI_FUNCTION_COMPILATION_ERROR", "The text must be one SELECT: its rows are the table's."
+    )
 
 
 def endpoint_names(sql: str, registry: Registry | None = None) -> list[str]:

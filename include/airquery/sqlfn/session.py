@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, weakref_slot=True)
 class Session:
-    """What the SQL functions of one database share."""
+    """What the SQL functions of one database share.
+
+    `warehouse` is the root of the tables that three-part names may mean.
+    """
 
     registry: Registry
     engine: Engine
     interrupts: Interrupts
+    warehouse: str
     rules: Rules = field(default_factory=Rules)
     errors: dict[int, BaseException] = field(default_factory=dict)
     _statements: dict[int, Statement] = field(default_factory=dict)

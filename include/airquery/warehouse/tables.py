@@ -59,13 +59,18 @@ class Warehouse:
         return sorted(names)
 
     def attach(
-        self, con: duckdb.DuckDBPyConnection, *tables: str, partition: str | None = None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        *tables: str,
+        partition: str | None = None,
+        catalog: str | None = None,
     ) -> None:
         """Make each table a view `schema.table` of the connection: its rows as they are now.
 
-        All tables when none is named. With `partition`, each view has only that one's rows. For an
-        object store the connection needs DuckDB's `httpfs` extension and a secret.
+        All tables when none is named. With `partition`, each view has only that one's rows. The
+        views are made in the attached database `catalog`, or in the current one. For an object store the connection needs DuckDB's `httpfs` extension and a secret.
         """
+        place = "" if catalog is None else f"{quoted(catalog)}."
         for text in tables or self.tables():
             name = TableName.parse(text)
             if partition is not None:
@@ -73,8 +78,8 @@ class Warehouse:
             table = self._open(name)
             try:
                 select = select_of(con, name, table, files_of(name, table, partition))
-                con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.schema)}")
-                con.execute(f"CREATE OR REPLACE VIEW {name.sql} AS {select}")
+                con.execute(f"CREATE SCHEMA IF NOT EXISTS {place}{quoted(name.schema)}")
+                con.execute(f"CREATE OR REPLACE VIEW {place}{name.sql} AS {select}")
             except duckdb.Error as error:
                 raise WarehouseError(f"Table {name} cannot be attached. {error}") from error
 

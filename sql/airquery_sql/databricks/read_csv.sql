@@ -1,0 +1,3 @@
+-- read_files(..., format => 'csv', header => true).
+SELECT *
+FROM read_csv($path, header = true, delim = $separator)

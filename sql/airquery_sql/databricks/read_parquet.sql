@@ -1,0 +1,3 @@
+-- read_files(..., format => 'parquet').
+SELECT *
+FROM read_parquet($path)
