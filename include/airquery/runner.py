@@ -164,7 +164,7 @@ class _Job:
         try:
             for plan in unit:
                 self._collect_all(plan, may_restart=owner and plan is unit[0])
-                self._fetch(plan.text)
+                self._fetch(plan.text, keep=plan is unit[-1])
             self.statement.check_ratios()
             if owner:
                 self.connection.commit()
@@ -205,7 +205,7 @@ class _Job:
             if not self.statement.take_unfinished():
                 return
 
-    def _fetch(self, text: str) -> None:
+    def _fetch(self, text: str, *, keep: bool = True) -> None:
         self.statement.check()
         # DuckDB 1.5 gives no relation for a statement without rows; 2.0 always gives one.
         relation: duckdb.DuckDBPyRelation | None = self.connection.sql(text)
@@ -213,7 +213,7 @@ class _Job:
             return
         table = relation.to_arrow_table()
         # SET, ATTACH and their like have this column and no row.
-        if table.num_rows or table.schema.names != ["Success"]:
+        if keep and (table.num_rows or table.schema.names != ["Success"]):
             self.table = table
 
 

@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.testing import EndpointServer, Reply
-from airquery_airflow import AIQueryOperator
+from airquery_airflow import AIQueryOperator, TransformOperator
 
 
 if TYPE_CHECKING:
@@ -236,3 +236,39 @@ def test_a_killed_task_stops_asking_and_writes_nothing(
     assert not isinstance(caught[0], AirflowFailException)
     with pytest.raises(Exception, match=r"s\.answers|schema"):
         rows("SELECT * FROM s.answers")
+
+
+def test_databricks_sql_with_widgets_markers_and_a_catalog_reads_the_warehouse(
+    execute: Execute, rows: Rows, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, server)
+    execute(
+        TransformOperator(
+            task_id="a", sql="SELECT 'it''s ' || n AS text FROM range(3) AS r(n)", table="s.docs"
+        )
+    )
+    sql = """
+        SELECT text, ai_query("${endpoint}", concat(:prompt, text)) AS said -- ${nothing}; :said
+        FROM main.s.docs JOIN s.docs AS again USING (text) WHERE docs.partition_key = '{{ ds }}' LIMIT 2;
+    """
+
+    returned = execute(
+        ask(
+            sql,
+            dialect="databricks",
+            variables={"endpoint": "llm", "prompt": "{{ ds }}'s: "},
+        )
+    )
+
+    found = rows("SELECT text, said FROM s.answers ORDER BY text")
+    assert len(found) == returned["requests_sent"] == server.count == 2
+    assert all(said == f"2026-10-03's: {text}" for text, said in found)
+
+
+def test_databricks_sql_that_is_no_single_select_fails_at_once(execute: Execute) -> None:
+    with pytest.raises(AirflowFailException, match="must be one SELECT"):
+        execute(ask("SELECT 1; SELECT 2", dialect="databricks"))
+    with pytest.raises(AirflowFailException, match=r"No value for \$\{a\}"):
+        execute(ask("SELECT ${a}", dialect="databricks"))
+    with pytest.raises(AirflowException, match=r"no catalog 'main' for main\.s\.nothing"):
+        execute(ask("SELECT * FROM main.s.nothing", dialect="databricks"))

@@ -103,3 +103,34 @@ def test_a_column_of_the_result_can_be_written_to_the_log(
 
     assert "two reviews, one of them good" in caplog.messages
     assert "s.t [2026-10-03] version 0: 1 rows" in caplog.messages
+
+
+def test_databricks_sql_is_translated_and_its_catalog_is_the_warehouse(
+    execute: Execute, rows: Rows
+) -> None:
+    documents = "SELECT '{\"a\": 1}' AS text UNION ALL SELECT 'no JSON'"
+    execute(TransformOperator(task_id="a", sql=documents, table="s.docs"))
+    sql = """SELECT text, from_json(text, 'a INT').a AS a, "it's" AS b, :c AS c FROM ${name} AS d"""
+
+    execute(
+        TransformOperator(
+            task_id="b",
+            sql=sql,
+            table="s.parsed",
+            dialect="databricks",
+            variables={"name": "main.s.docs", "c": "x'y"},
+        )
+    )
+
+    assert rows("SELECT text, a, b, c FROM s.parsed ORDER BY text") == [
+        ("no JSON", None, "it's", "x'y"),
+        ('{"a": 1}', 1, "it's", "x'y"),
+    ]
+
+
+def test_duckdb_sql_may_have_widgets_too(execute: Execute, rows: Rows) -> None:
+    sql = "SELECT '${word}' AS word"
+
+    execute(TransformOperator(task_id="a", sql=sql, table="s.t", variables={"word": "{{ ds }}"}))
+
+    assert rows("SELECT word FROM s.t") == [("2026-10-03",)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from airquery.testing import EndpointServer
+    from tests.sqlfn.conftest import Databricks
 
 SEEDS = Path(__file__).parents[1] / "cli" / "databricks"
 WIDGETS = {
@@ -102,6 +103,12 @@ def test_every_name_without_a_value_is_listed_with_the_way_to_give_it() -> None:
 
 def test_a_value_is_put_in_as_text_and_not_read_again() -> None:
     assert substitute("SELECT ${a}", {"a": "${b}", "b": "1"}) == "SELECT ${b}"
+
+
+def test_nothing_in_a_comment_needs_a_value(databricks: Databricks) -> None:
+    sql = "SELECT '${a} -- ' AS r -- ${b}\n/* ${c} */, \"/* ${a}\" AS s"
+
+    assert databricks(sql, a="x") == [("x -- ", "/* x")]
 
 
 def test_text_that_is_not_sql_is_refused_with_the_place() -> None:

@@ -50,8 +50,12 @@ def _structure(ddl: str) -> Structure:
         columns = exp.DataType.build(f"STRUCT<{ddl}>", dialect="databricks")
     except (sqlglot.errors.SqlglotError, ValueError):
         columns = None
-    is_list = columns is not None and all(
-        isinstance(one, exp.ColumnDef) and one.args.get("kind") for one in columns.expressions
+    is_list = (
+        columns is not None
+        and columns.expressions
+        and all(
+            isinstance(one, exp.ColumnDef) and one.args.get("kind") for one in columns.expressions
+        )
     )
     return parse_ddl(f"STRUCT<{ddl}>" if is_list else ddl, argument=_SCHEMA)
 

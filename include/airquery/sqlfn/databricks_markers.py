@@ -59,7 +59,7 @@ def _literal(marker: exp.Expr, value: str) -> exp.Expr:
 def _identified(node: exp.Expr) -> exp.Expr:
     """Turn an IDENTIFIER(...) into the name in it."""
     # As the target of CREATE and INSERT it is read as a table with a list of columns.
-    if isinstance(node, exp.Schema) and node.this.name.upper() == _IDENTIFIER:
+    if isinstance(node, exp.Schema) and _named(node.this) == _IDENTIFIER:
         values = node.expressions
         if len(values) == 1 and not isinstance(values[0], exp.Identifier | exp.ColumnDef):
             return _table(_parts(values[0]))
@@ -72,6 +72,10 @@ def _identified(node: exp.Expr) -> exp.Expr:
         table_first = _parts(*node.expressions)
         return exp.column(*reversed(table_first))
     return node
+
+
+def _named(node: object) -> str:
+    return node.name.upper() if isinstance(node, exp.Table) else ""
 
 
 def _is_call(node: object) -> bool:

@@ -68,7 +68,7 @@ def _unattached(text: str, attached: set[str]) -> tuple[exp.Expr | None, list[ex
 def _targets(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Name the tables that a statement changes."""
     if isinstance(tree, _WRITES):
-        targets = [tree.args.get("this"), *tree.args.get("tables", ()), *tree.expressions]
+        targets = [tree.args.get("this"), *(tree.args.get("tables") or ()), *tree.expressions]
         for target in targets:
             table = target.this if isinstance(target, exp.Schema) else target
             if isinstance(table, exp.Table):

@@ -49,9 +49,9 @@ WHERE
     WHERE rowid <= (SELECT last_row FROM {state} WHERE target = {target_key})
   );
 
-UPDATE {state}
+UPDATE {state} AS mark
 SET
-  previous_row = last_row,
+  previous_row = mark.last_row,
   last_row = found.last_row,
   row_count = found.row_count,
   digest = found.digest

@@ -1,0 +1,4 @@
+SELECT ai_query(
+"<completions-model-endpoint>",
+"Can you explain AI in ten words?"
+)

@@ -1,0 +1,4 @@
+SELECT ai_query(
+"databricks-gte-large-en",
+"Can you explain AI in ten words?"
+)
