@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from airquery.sqlfn.calls import CallSite, call_nodes, call_sites
 from airquery.sqlfn.dialects import AirqueryDuckDB
-from airquery.sqlfn.functions import mode_name
+from airquery.sqlfn.functions import MODE
 
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:\([^)]*\)\s*)?", re.IGNORECASE)
@@ -96,7 +96,7 @@ def _collecting(body: exp.Expr, sites: list[CallSite], depth: int) -> str:
     copy = body.copy()
     for node, site in zip(call_nodes(copy), sites, strict=True):
         ahead = site.ahead and site.depth <= depth
-        node.set("this", mode_name(node.name.lower(), "ahead" if ahead else "later"))
+        _set_mode(node, "ahead" if ahead else "later")
     return copy.sql(dialect="duckdb")
 
 
@@ -106,5 +106,9 @@ def _without_asking(text: str) -> str:
         return text
     nodes = call_nodes(tree)
     for node in nodes:
-        node.set("this", mode_name(node.name.lower(), "later"))
+        _set_mode(node, "later")
     return tree.sql(dialect="duckdb") if nodes else text
+
+
+def _set_mode(node: exp.Anonymous, mode: str) -> None:
+    node.append("expressions", exp.Kwarg(this=exp.var(MODE), expression=exp.Literal.string(mode)))

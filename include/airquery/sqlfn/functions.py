@@ -14,6 +14,8 @@ import airquery_sql
 
 
 FOLDER = "functions"
+# The argument by which a plan says what a call does: "now", "ahead" or "later". Nobody else gives it.
+MODE = "_mode"
 _MACRO = re.compile(r"CREATE OR REPLACE TEMP MACRO (\w+)\((.*?)\) AS$", re.MULTILINE)
 _ARGUMENT = re.compile(r"(\w+) ([^:(]+?)( \(constant\))?: (.+)")
 _RETURNS = "Returns: "
@@ -67,11 +69,6 @@ def functions() -> dict[str, Function]:
 def asking() -> frozenset[str]:
     """Return the names of the functions that send requests."""
     return frozenset(name for name, function in functions().items() if function.asks)
-
-
-def mode_name(name: str, mode: str) -> str:
-    """Return what a macro is called where a plan collects requests: "ahead", or "later"."""
-    return f"_{name.lstrip('_')}_{mode}"
 
 
 def _read(file: str) -> Function:

@@ -3,8 +3,8 @@
 Functions belong to the database and are created once; macros are temporary and belong to one
 connection or cursor. Nothing is written to the database file.
 
-The macros of `airquery_sql/functions` are made three times: as they are written, and under the names
-that the collecting queries of a plan use (`..._ahead`, `..._later`).
+The macros of `airquery_sql/functions` are made as they are written, but for one more argument of
+those that ask: the mode, by which the queries of a plan collect requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape, json_texts
 from airquery.sqlfn.answering import answer_chunk
-from airquery.sqlfn.functions import FOLDER, mode_name
+from airquery.sqlfn.functions import FOLDER, MODE
 from airquery.sqlfn.schema_of import schema_of_json
 
 
@@ -52,7 +52,6 @@ else:
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
 # The macro that all others are made of comes first; a macro is bound when it is made.
 FIRST = f"{FOLDER}/ask.sql"
-MODES = ("ahead", "later")
 NATIVE = (
     "_ai_session",
     "_ai_schema",
@@ -63,7 +62,8 @@ NATIVE = (
     "schema_of_json",
 )
 _FIT_FORM = Form(kind="struct")
-_MADE = re.compile(r"CREATE OR REPLACE TEMP MACRO (_?ai_\w+)\(")
+# A macro file whose macro asks: its name, its parameters, and where its call of `_ai_ask` ends.
+_ASKING = re.compile(r"(MACRO ai_\w+\(.*)(\) AS\s+_ai_ask\(.*)(\);\s*)\Z", re.DOTALL)
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 _numbers = count(1)
@@ -99,18 +99,12 @@ def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
 @cache
 def _macros() -> str:
     names = [FIRST, *(name for name in airquery_sql.names(FOLDER) if name != FIRST)]
-    texts = [airquery_sql.read(name) for name in names]
-    made = "|".join(sorted({name for text in texts for name in _MADE.findall(text)}, key=len))
-    call = re.compile(rf"\b({made})\(")
-    asking = [text for text in texts if "_ai_ask(" in text]
-    for mode in MODES:
-        texts += [_in_mode(text, call, mode) for text in asking]
+    texts = [_with_mode(airquery_sql.read(name)) for name in names]
     return ";\n".join(text.strip().rstrip(";") for text in texts)
 
 
-def _in_mode(text: str, call: re.Pattern[str], mode: str) -> str:
-    renamed = call.sub(lambda found: f"{mode_name(found[1], mode)}(", text)
-    return renamed.replace("'now'", f"'{mode}'")
+def _with_mode(text: str) -> str:
+    return _ASKING.sub(rf"\1, {MODE} := 'now'\2, {MODE}\3", text)
 
 
 @contextmanager

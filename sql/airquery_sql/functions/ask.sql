@@ -1,12 +1,12 @@
 -- What every ai_ function is made of. `_ai_call` answers a chunk of rows as JSON text, `_ai_schema` names the
 -- result type while the statement is bound; from_json_strict turns the text into a value of that type.
--- 'now' waits for every answer. Each macro of these files exists twice more: where it is named
--- `..._ahead` it notes its requests and is NULL until they are answered, `..._later` is NULL and asks nothing.
-CREATE OR REPLACE TEMP MACRO _ai_ask(request, files, call) AS
+-- mode 'now' waits for every answer, 'ahead' notes its requests and is NULL until they are answered, 'later' is
+-- NULL and asks nothing. Every macro that calls this one has a last argument `_mode` for it, added as it is made.
+CREATE OR REPLACE TEMP MACRO _ai_ask(request, files, call, mode) AS
   from_json_strict(
     _ai_call(
       CAST(getvariable('airquery_statement') AS BIGINT),
-      'now',
+      mode,
       CAST(to_json(request) AS VARCHAR),
       _ai_files(files),
       CAST(call AS VARCHAR)
