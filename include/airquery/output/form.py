@@ -49,11 +49,12 @@ class Form:
 
     `kind` is "value" (failures are raised), "struct" (`result`, `errorMessage`) or "response" (a
     JSON object of `response` and `error_message`, as the later AI functions of Databricks return
-    it). `details` adds what is known of the request to a struct; `aliases` adds `response` and
-    `errorStatus`, two other names of its two fields.
+    it, and with `metadata` if the function has it). `details` adds what is known of the request to
+    a struct; `aliases` adds `response` and `errorStatus`, two other names of its two fields.
     """
 
     kind: Kind = "value"
+    metadata: bool = False
     details: bool = False
     aliases: bool = False
 
@@ -68,7 +69,7 @@ class Form:
             fields |= {"response": inner, "errorStatus": "VARCHAR"}
         return {**fields, **DETAILS} if self.details else fields
 
-    def text(self, value: str | Failure, result: Result | None) -> str:
+    def text(self, value: str | Failure, result: Result | None, *, metadata: str = "null") -> str:
         """Write one row as JSON text of `structure`. Raises `RowFailed` where there is no place."""
         failed = isinstance(value, Failure)
         if self.kind == "value":
@@ -77,7 +78,8 @@ class Form:
             return value
         shown, message = ("null", str(value)) if failed else (str(value), None)
         if self.kind == "response":
-            return _object({"response": shown, "error_message": _dumps(message)})
+            more = {"metadata": metadata} if self.metadata else {}
+            return _object({"response": shown, "error_message": _dumps(message), **more})
         fields = {"result": shown, "errorMessage": _dumps(message)}
         if self.aliases:
             fields |= {"response": shown, "errorStatus": _dumps(message)}

@@ -67,8 +67,19 @@ def json_texts(answers: Sequence[Answer], shape: Shape) -> list[str | Failure]:
     positions = [i for i, text in enumerate(texts) if isinstance(text, str)]
     misfits = _fitter.misfits([str(texts[i]) for i in positions], shape.structure)
     for at, reason in misfits.items():
-        texts[positions[at]] = _misfit(answers[positions[at]], reason)
+        texts[positions[at]] = misfit(answers[positions[at]], reason)
     return texts
+
+
+def json_object(answer: Answer) -> dict[str, object] | Failure:
+    """Return the JSON object that an answer is or holds, or why it has none."""
+    value = answer.value
+    if isinstance(value, str):
+        try:
+            value = find_json(value, kind="object", repair=answer.finish_reason != "length")
+        except NotJson as problem:
+            return not_json(answer, str(problem))
+    return value if isinstance(value, dict) else misfit(answer, "it is not a JSON object")
 
 
 def _json_text(answer: Answer, shape: Shape) -> str | Failure:
@@ -98,21 +109,18 @@ def _typed(answer: Answer, structure: Structure) -> str | Failure:
     try:
         return _dumps(find_json(value, kind=kind, repair=answer.finish_reason != "length"))
     except NotJson as problem:
-        return _not_json(answer, str(problem))
+        return not_json(answer, str(problem))
 
 
 def _picked(answer: Answer, shape: Shape, field: str) -> str | Failure:
     """Check an object against its schema, and take one field of it."""
-    value = answer.value
-    if isinstance(value, str):
-        try:
-            value = find_json(value, kind="object", repair=answer.finish_reason != "length")
-        except NotJson as problem:
-            return _not_json(answer, str(problem))
+    value = json_object(answer)
+    if isinstance(value, Failure):
+        return value
     if (broken := shape.problem(value)) is not None:
-        return _misfit(answer, broken)
-    if not isinstance(value, dict) or field not in value:
-        return _misfit(answer, f"it has no field {field!r}")
+        return misfit(answer, broken)
+    if field not in value:
+        return misfit(answer, f"it has no field {field!r}")
     return _dumps(value[field])
 
 
@@ -131,9 +139,9 @@ def _checked_text(answer: Answer, text: str, shape: Shape) -> str | Failure:
             text, kind=shape.json_kind or "any", repair=answer.finish_reason != "length"
         )
     except NotJson as problem:
-        return _not_json(answer, str(problem))
+        return not_json(answer, str(problem))
     if (broken := shape.problem(value)) is not None:
-        return _misfit(answer, broken)
+        return misfit(answer, broken)
     return _dumps(_dumps(value))
 
 
@@ -155,7 +163,8 @@ def _kind(structure: Structure) -> Kind:
             return "any"
 
 
-def _not_json(answer: Answer, problem: str) -> Failure:
+def not_json(answer: Answer, problem: str) -> Failure:
+    """Return the failure of an answer without the JSON that was asked for."""
     cut = " It was cut off: raise max_tokens." if answer.finish_reason == "length" else ""
     return Failure(
         condition="AI_FUNCTION_JSON_PARSE_ERROR",
@@ -164,7 +173,8 @@ def _not_json(answer: Answer, problem: str) -> Failure:
     )
 
 
-def _misfit(answer: Answer, problem: str) -> Failure:
+def misfit(answer: Answer, problem: str) -> Failure:
+    """Return the failure of an answer that cannot become its value."""
     return Failure(
         condition="AI_FUNCTION_HTTP_PARSE_CAST_ERROR",
         message=f"The answer does not fit its type ({problem}): {_shown(answer)}.",

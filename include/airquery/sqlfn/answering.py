@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SLICE_S = 0.1
 # How many requests may be open ahead of the scan: enough for any cap, small in memory.
 WINDOW = 4096
+# What a request of JSON's own null is.
+NULL = "null"
 
 
 def answer_chunk(
@@ -87,7 +89,9 @@ class _Chunk:
         self._ended: dict[int, Ended] = {}
         for i, (text, pictures) in enumerate(zip(requests, files, strict=True)):
             # NULL in, NULL out; a picture that is NULL is a request that cannot be made.
-            if text is not None and (pictures is not None or call.files == "none"):
+            if text is None or text == NULL:
+                continue
+            if pictures is not None or call.files == "none":
                 self._take(i, text, pictures or [])
 
     def texts(self, *, wait: bool) -> pa.Array[Any]:
@@ -116,7 +120,7 @@ class _Chunk:
             self._statement.refuse(key, images, strict=self._call.strict)
             self._ended[i] = Ended(value=images)
         else:
-            self._open[i] = Row(orjson.loads(text), images)
+            self._open[i] = self._call.row(orjson.loads(text), images)
 
     def _advance(self) -> Sequence[Request]:
         """Take the rows as far as they get; return the requests that are needed for more."""
@@ -153,7 +157,9 @@ class _Chunk:
         form, ended = self._call.form, self._ended
         return text_column(
             [
-                form.text(ended[i].value, ended[i].result) if i in ended else None
+                form.text(ended[i].value, ended[i].result, metadata=ended[i].metadata)
+                if i in ended
+                else None
                 for i in range(self._count)
             ]
         )

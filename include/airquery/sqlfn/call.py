@@ -19,6 +19,7 @@ from airquery.request import Request
 from airquery.sqlfn.given import Files, Given, read_given
 from airquery.sqlfn.response_format import read_response_format
 from airquery.tasks.prepare import prepared
+from airquery.tasks.prompt import as_text
 from airquery.tasks.steps import Reasking, Row, Single, Steps
 
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from airquery.endpoints.registry import Registry
     from airquery.execute.flight import Cache
     from airquery.output.structure import Structure
+    from airquery.request import Image
+    from airquery.tasks.task import Task
 
 
 # What Databricks does, and what its REST default of 1.0 is not: equal rows get equal answers.
@@ -63,6 +66,11 @@ class Call:
     files: Files
     cache: Cache
     max_error_ratio: float | None
+    as_text: bool
+
+    def row(self, given: object, files: tuple[Image, ...] = ()) -> Row:
+        """Make a row of the JSON value of its request."""
+        return Row(as_text(given) if self.as_text else given, files)
 
     def ask(self, row: Row, *, asked: object = None, system: str | None = None) -> Request:
         """Make a request of a row: of its own input, or of what is asked instead of it."""
@@ -109,25 +117,31 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
         response_format, shape = _shape(endpoint, given, rules)
     _check_extras(endpoint, given)
     single: Steps = Reasking() if given.reask else Single()
-    struct = given.details or not given.fail_on_error
-    form = Form(
-        kind="response" if task.envelope else "struct" if struct else "value",
-        details=given.details,
-        aliases=rules.compat_error_struct,
-    )
     return Call(
         function=given.function,
         endpoint=endpoint,
         shape=shape,
-        form=form,
+        form=_form(given, task, rules),
         steps=task.steps or single,
-        strict=given.fail_on_error and not task.envelope,
+        strict=given.fail_on_error and task.envelope == "none",
         parameters=_parameters(endpoint, {**task.parameters, **given.model_parameters}),
         response_format=response_format,
         system=task.system if task.system is not None else given.system,
         files=given.files,
         cache=given.cache,
         max_error_ratio=given.max_error_ratio,
+        as_text=task.as_text,
+    )
+
+
+def _form(given: Given, task: Task, rules: Rules) -> Form:
+    if task.envelope != "none":
+        return Form(kind="response", metadata=task.envelope == "response and metadata")
+    struct = given.details or not given.fail_on_error
+    return Form(
+        kind="struct" if struct else "value",
+        details=given.details,
+        aliases=rules.compat_error_struct,
     )
 
 

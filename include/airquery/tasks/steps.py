@@ -45,10 +45,11 @@ class Row:
 class Ended:
     """A row's value as JSON text, or its failure, and the result of the request that gave it.
 
-    `key` is that request's.
+    `key` is that request's, `metadata` what an envelope says beside the value, as JSON text.
     """
 
     value: str | Failure
+    metadata: str = "null"
     result: Result | None = None
     key: bytes | None = None
 
@@ -82,6 +83,32 @@ class Single:
         return settled(call, {i: _first(call, row) for i, row in rows.items()}, known)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a task reads in an answer: the value as JSON text, or why there is none."""
+
+    value: str | Failure
+    metadata: str = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One request a row, whose answer is read by the task's own function."""
+
+    read: Callable[[Answer, Row], Reading]
+    repeats = False
+
+    def advance(self, call: Call, rows: Mapping[int, Row], known: Known) -> Progress:
+        """Ask each row's request, and read its answer."""
+        progress, answers = answered({i: _first(call, row) for i, row in rows.items()}, known)
+        for i, (request, result, answer) in answers.items():
+            found = self.read(answer, rows[i])
+            progress.ended[i] = Ended(
+                value=found.value, metadata=found.metadata, result=result, key=request.key
+            )
+        return progress
+
+
 @dataclass(frozen=True, slots=True)
 class Reasking:
     """One request a row, and a second one that shows the model what was wrong with its answer."""
@@ -110,8 +137,19 @@ def _first(call: Call, row: Row) -> Request:
 
 def settled(call: Call, requests: Mapping[int, Request], known: Known) -> Progress:
     """Make values of the answers that are known, and name the requests that are not."""
+    progress, answers = answered(requests, known)
+    values = json_texts([answer for _, _, answer in answers.values()], call.shape)
+    for (i, (request, result, _)), value in zip(answers.items(), values, strict=True):
+        progress.ended[i] = Ended(value=value, result=result, key=request.key)
+    return progress
+
+
+def answered(
+    requests: Mapping[int, Request], known: Known
+) -> tuple[Progress, dict[int, tuple[Request, Result, Answer]]]:
+    """Return the answers that are known; failures have ended, and the others are needed."""
     progress = Progress()
-    answered: dict[int, tuple[Request, Result]] = {}
+    answers: dict[int, tuple[Request, Result, Answer]] = {}
     for i, request in requests.items():
         result = known(request.key)
         if result is None:
@@ -119,13 +157,8 @@ def settled(call: Call, requests: Mapping[int, Request], known: Known) -> Progre
         elif isinstance(result.outcome, Failure):
             progress.ended[i] = Ended(value=result.outcome, result=result, key=request.key)
         else:
-            answered[i] = (request, result)
-    answers = [r.outcome for _, r in answered.values() if isinstance(r.outcome, Answer)]
-    for (i, (request, result)), value in zip(
-        answered.items(), json_texts(answers, call.shape), strict=True
-    ):
-        progress.ended[i] = Ended(value=value, result=result, key=request.key)
-    return progress
+            answers[i] = (request, result, result.outcome)
+    return progress, answers
 
 
 def _outcome(ended: Ended) -> object:

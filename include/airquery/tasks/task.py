@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 
 if TYPE_CHECKING:
@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from airquery.tasks.steps import Steps
 
 
+# No envelope; a JSON object of `response` and `error_message`; the same with `metadata`.
+Envelope: TypeAlias = Literal["none", "response", "response and metadata"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A prepared call.
 
     `endpoint_task` is the kind of endpoint it asks, None for any; with a kind there is a default
     endpoint. `system`, `response_format`, `shape` and `steps` stand instead of what the arguments
-    say, `parameters` before them. `envelope` gives a JSON object of `response` and `error_message`
-    and never fails the statement.
+    say, `parameters` before them. `as_text` asks rows that are no text as their JSON text. An
+    `envelope` holds the failure of its row, so that no row fails the statement.
     """
 
     endpoint_task: str | None = None
@@ -29,4 +33,5 @@ class Task:
     shape: Shape | None = None
     steps: Steps | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
-    envelope: bool = False
+    as_text: bool = True
+    envelope: Envelope = "none"
