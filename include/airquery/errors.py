@@ -69,9 +69,12 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 class AirqueryError(Exception):
-    """Anything airquery raises on purpose."""
+    """Anything airquery raises on purpose. It can be pickled, as other processes need it."""
 
     retryable: bool = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args, self.__dict__.copy())
 
 
 class ConfigurationError(AirqueryError):
@@ -193,3 +196,10 @@ class WarehouseError(AirqueryError):
 
 class QualityError(AirqueryError):
     """A suite cannot be read, or a table does not meet it."""
+
+
+def _restored(kind: type[AirqueryError], args: tuple[object, ...], state: dict[str, object]) -> AirqueryError:
+    """Make an error from what it holds; its own arguments are not those of its message."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
