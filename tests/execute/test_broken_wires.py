@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+import airquery
 from airquery.answer import Failure
 from airquery.endpoints.adapter import HttpRequest
 from airquery.endpoints.endpoint import Endpoint, Limits, Secret
+from airquery.errors import Unreachable
 from airquery.execute.transport import Transport
 from airquery.request import Request
 from airquery.testing import EndpointServer
@@ -24,6 +26,7 @@ from tests.execute.raw_server import RawServer, framed, sends
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     from airquery.execute.run import Engine
     from airquery.testing import FakeClock
@@ -210,8 +213,8 @@ def test_a_name_that_does_not_exist_is_not_tried_again(engine: Engine, clock: Fa
     )
 
     assert failure.message == (
-        "http://no-such-host.invalid/v1/chat/completions could not be reached: the name of its "
-        "host does not exist. Check base_url."
+        "http://no-such-host.invalid/v1/chat/completions could not be reached: there is no host "
+        "'no-such-host.invalid'. Check base_url."
     )
     assert (failure.retryable, failure.attempts, clock.sleeps) == (False, 1, ())
 
@@ -264,6 +267,29 @@ def test_no_failure_on_the_way_shows_a_secret(engine: Engine) -> None:
     assert "could not be reached" in shown
     for secret in ("sk-very-secret", "hush", "tenant-secret"):
         assert secret not in shown
+
+
+def test_a_disk_that_takes_no_file_is_not_taken_for_the_wire(tmp_path: Path) -> None:
+    with EndpointServer() as server, pytest.raises(FileNotFoundError):
+        airquery.fetch(f"{server.url}/v1/models", tmp_path / "no-such-folder" / "file")
+
+
+@pytest.mark.parametrize(
+    ("url", "retryable", "said"),
+    [
+        ("http://127.0.0.1:1/data.csv?key=hush", True, "http://127.0.0.1:1/data.csv could not be"),
+        ("http://h:99999/data.csv?key=hush", False, "An address that is no URL cannot be asked."),
+    ],
+)
+def test_a_download_that_breaks_is_named_like_a_request(
+    tmp_path: Path, url: str, *, retryable: bool, said: str
+) -> None:
+    with pytest.raises(Unreachable) as refused:
+        airquery.fetch(url, tmp_path / "file")
+
+    assert said in str(refused.value)
+    assert "hush" not in str(refused.value)
+    assert refused.value.retryable is retryable
 
 
 def test_every_request_has_the_query_as_it_was_declared(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import orjson
@@ -50,6 +51,8 @@ def endpoint_of(workspace: Workspace) -> Endpoint:
         name="ner",
         task="custom",
         base_url=workspace.url,
+        # A port may come again, and what was published is remembered.
+        revision=str(time.monotonic_ns()),
         oauth=OAuth(
             client_id="sp-1",
             client_secret=Secret("hs l-secret:"),

@@ -213,7 +213,7 @@ def test_a_proxy_whose_name_does_not_exist_is_told_from_the_endpoint(engine: Eng
         endpoint = server.endpoint(proxy=Secret("http://no-such-proxy.invalid:3128"), limits=ONCE)
         failure = failed(engine, Request(endpoint=endpoint, input="hello"))
 
-    assert "the name of its proxy" in failure.message
+    assert "host 'no-such-proxy.invalid'" in failure.message
 
 
 def test_the_environments_proxy_is_used(
@@ -277,6 +277,8 @@ PROXIES = {"http": "http://p:1", "all": "p:2", "no": ".corp.example, 10.0.0.0/8,
         ("http://model.localhost:8080", None),
         ("http://127.0.0.1:8080", None),
         ("http://[::1]:8080", None),
+        ("http://a.example:99999", None),
+        ("http://[a.example", None),
     ],
 )
 def test_the_environment_names_the_proxy_of_an_address(url: str, proxy: str | None) -> None:

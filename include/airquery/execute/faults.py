@@ -64,7 +64,7 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
     while found is not None and found not in chain:
         chain.append(found)
         inner = getattr(found, "certificate_error", None) or getattr(found, "os_error", None)
-        found = found.__cause__ or inner or found.__context__
+        found = found.__cause__ or inner
     return reversed(chain)
 
 
@@ -115,12 +115,9 @@ def _mend(verify_code: int) -> str:
 
 def _connection_fault(chain: Sequence[BaseException], url: str) -> _Fault | None:
     if nameless := _first(chain, aiohttp.ClientConnectorDNSError):
-        # With a proxy, its name is the only one that is looked up here.
-        whose, field = ("its host", "base_url") if nameless.host in url else ("its proxy", "proxy")
-        if nameless.os_error.errno in _NO_SUCH_NAME:
-            what = f"could not be reached: the name of {whose} does not exist. Check {field}."
-            return _Fault(what, retryable=False)
-        return _Fault(f"could not be reached: the name of {whose} could not be looked up.")
+        return _nameless(nameless, url)
+    if _first(chain, aiohttp.InvalidURL):
+        return _Fault("cannot be asked. Correct it.", retryable=False)
     if _first(chain, UnicodeError):
         return _Fault("has a host that cannot be a name. Check base_url.", retryable=False)
     if _first(chain, aiohttp.ConnectionTimeoutError):
@@ -128,6 +125,15 @@ def _connection_fault(chain: Sequence[BaseException], url: str) -> _Fault | None
     if refused := _first(chain, aiohttp.ClientConnectorError):
         return _Fault(f"could not be reached{_why(refused)}.")
     return None
+
+
+def _nameless(problem: aiohttp.ClientConnectorDNSError, url: str) -> _Fault:
+    # With a proxy, its name is the only one that is looked up here.
+    mend = "Check base_url." if problem.host in url else "Check base_url and proxy."
+    if problem.os_error.errno in _NO_SUCH_NAME:
+        what = f"could not be reached: there is no host {problem.host!r}. {mend}"
+        return _Fault(what, retryable=False)
+    return _Fault(f"could not be reached: the host {problem.host!r} could not be looked up.")
 
 
 def _reply_fault(chain: Sequence[BaseException], timeout_s: float) -> _Fault | None:

@@ -117,6 +117,10 @@ def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        runs = False
+    else:
+        runs = True
+    if not runs:
         return asyncio.run(work)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="airquery-fetch") as thread:
         return thread.submit(asyncio.run, work).result()

@@ -27,12 +27,17 @@ def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
     Raises:
         InvalidSetting: the proxy is none that speaks HTTP.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # The client refuses it, with or without a proxy.
+        return None
     scheme = parts.scheme if proxies.get(parts.scheme) else "all"
     proxy = proxies.get(scheme)
     host = parts.hostname or ""
     excepted = proxies.get("no", "").split(",")
-    if not proxy or _local(host) or any(_matches(host, parts.port, one) for one in excepted):
+    if not proxy or _local(host) or any(_matches(host, port, one) for one in excepted):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(proxy).scheme != "http":

@@ -42,7 +42,7 @@ MAX_REPLY_BYTES: Final = 256 << 20
 _DIRECT: Final = Route()
 # aiohttp's own errors come through where httpx has no name for them; UnicodeError is what a host
 # name that is too long ends in.
-_BROKEN: Final = (httpx.HTTPError, aiohttp.ClientError, TimeoutError, UnicodeError, OSError)
+_BROKEN: Final = (httpx.HTTPError, aiohttp.ClientError, TimeoutError, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Transport:
         except InvalidSetting as problem:
             return _unusable(str(problem))
         except httpx.InvalidURL:
-            return _unusable(f"{address(url)} is not a valid URL.")
+            return _unusable(f"{address(url)} cannot be asked. Correct it.")
         except _BROKEN as problem:
             return broken(url, problem, timeout_s=timeout_s)
         return None
@@ -141,8 +141,8 @@ class Transport:
         except InvalidSetting as problem:
             return _unusable(str(problem))
         except httpx.InvalidURL:
-            return _unusable(f"{address(url)} is not a valid URL.")
-        except _BROKEN as problem:
+            return _unusable(f"{address(url)} cannot be asked. Correct it.")
+        except (*_BROKEN, OSError) as problem:
             return broken(url, problem, timeout_s=timeout_s)
         if content is None:
             return Failure(
