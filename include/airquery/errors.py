@@ -198,7 +198,9 @@ class QualityError(AirqueryError):
     """A suite cannot be read, or a table does not meet it."""
 
 
-def _restored(kind: type[AirqueryError], args: tuple[object, ...], state: dict[str, object]) -> AirqueryError:
+def _restored(
+    kind: type[AirqueryError], args: tuple[object, ...], state: dict[str, object]
+) -> AirqueryError:
     """Make an error from what it holds; its own arguments are not those of its message."""
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)

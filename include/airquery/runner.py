@@ -195,9 +195,10 @@ class _Job:
         """
         while True:
             self.statement.take_unfinished()
-            reader = self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
-            for _ in reader:
-                self.statement.check()
+            # A reader that is left open would own the connection after a failure.
+            with self.connection.sql(query).to_arrow_reader(BATCH_ROWS) as reader:
+                for _ in reader:
+                    self.statement.check()
             while not self.statement.wait_for_all(timeout_s=SLICE_S):
                 self.statement.check()
                 self.statement.check_ratios()

@@ -10,7 +10,7 @@ import pytest
 import airquery
 from airquery.answer import Answer, Failure
 from airquery.endpoints.endpoint import Endpoint, Limits, OAuth, Secret
-from airquery.errors import Unreachable
+from airquery.errors import EndpointRefused, Unreachable
 from airquery.request import Request
 from tests.execute.conftest import answered, ask, failed
 from tests.execute.workspace import Workspace
@@ -312,15 +312,13 @@ def test_a_statement_over_oauth_leaves_no_secret_behind(
     registry = airquery.Registry.from_mapping({"good": good, "bad": bad})
     with airquery.connect(registry=registry, settings=settings) as connection:
         answers = airquery.run(connection, "SELECT ai_query('good', 'a') AS r").table
-        refused = airquery.run(connection, "SELECT ai_query('bad', 'b', failOnError => false) AS r")
+        with pytest.raises(EndpointRefused, match=r"Check oauth\.client_id") as refused:
+            airquery.run(connection, "SELECT ai_query('bad', 'b', failOnError => false) AS r")
 
     assert answers is not None
     assert answers.to_pylist() == [{"r": "hello"}]
-    assert refused.table is not None
-    [row] = refused.table.to_pylist()
-    assert row["r"]["result"] is None
-    assert "Check oauth.client_id" in row["r"]["errorMessage"]
-    assert [failure.fatal for failure in refused.failures] == [True]
+    assert refused.value.failure.fatal
+    assert "secret" not in str(refused.value).replace("client_secret", "")
     kept = b"".join(path.read_bytes() for path in settings.journal_path().parent.glob("journal*"))
     assert b"hello" in kept
     for secret in (b"l-secret", b"another-secret", b"token-number"):
