@@ -64,11 +64,9 @@ def test_the_endpoints_of_the_reference_are_sound() -> None:
     declared = [yaml.safe_load(text) for text in blocks("docs/reference/endpoints.md", "yaml")]
     endpoints = {name: fields for one in declared for name, fields in one["endpoints"].items()}
 
-    secrets = re.findall(r"\$\{(\w+)\}", str(endpoints))
-    known = airquery.Registry.from_mapping(endpoints, dict.fromkeys(secrets, "a-secret"))
+    known = airquery.Registry.from_mapping(endpoints, {})
 
-    assert len(endpoints) > 5
-    assert [known.get(name).name for name in sorted(endpoints)] == sorted(endpoints)
+    assert set(known.names()) == set(endpoints) >= {"azure-llm", "claude", "llama", "reviews-llm"}
 
 
 def test_the_readmes_example_runs(
