@@ -111,6 +111,20 @@ def test_nothing_in_a_comment_needs_a_value(databricks: Databricks) -> None:
     assert databricks(sql, a="x") == [("x -- ", "/* x")]
 
 
+def test_explain_is_translated_and_asks_nothing(
+    databricks: Databricks, server: EndpointServer
+) -> None:
+    explain = (
+        "EXPLAIN FORMATTED SELECT ai_query(\"llm\", concat('a', id, :b)) FROM range(3) AS r(id)"
+    )
+
+    (plan,) = databricks(explain, b="c")
+
+    assert "physical_plan" in plan
+    assert databricks("SHOW TABLES") == []
+    assert server.count == 0
+
+
 def test_text_that_is_not_sql_is_refused_with_the_place() -> None:
     with pytest.raises(airquery.AirqueryError, match="not Databricks SQL"):
         to_duckdb("SELECT FROM WHERE (")

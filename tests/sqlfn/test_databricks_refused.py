@@ -123,6 +123,10 @@ def test_a_function_that_is_not_offered_is_named_where_nobody_can_read_its_argum
     ("sql", "said"),
     [
         ("OPTIMIZE t", "OPTIMIZE has no place in DuckDB"),
+        ("GRANT SELECT ON t TO x", "GRANT has no place in DuckDB"),
+        ("SELECT * FROM read_files('a.csv', header => x)", "read_files of an expression"),
+        ("SELECT * FROM read_files()", "read_files of an expression"),
+        ("SELECT * FROM IDENTIFIER(concat(:a, x))", "No value for :a"),
         ("SELECT FROM WHERE (", "not Databricks SQL"),
         ("SELECT from_json(x, 'a MAP<STRING, INT>') FROM t", "MAP(TEXT, INT) is not a type"),
         ("SELECT from_json(x, 'nonsense') FROM t", "the schema of from_json 'nonsense'"),

@@ -177,6 +177,18 @@ def test_a_name_that_leads_nowhere_is_refused_with_both_ways_to_mend_it(
     assert "Did you mean 'shop.reviews'?" in said
 
 
+def test_a_view_over_the_warehouse_is_temporary_or_refused(
+    databricks: Databricks, settings: airquery.Settings
+) -> None:
+    publish(settings, "shop.reviews", "SELECT 1 AS a")
+
+    databricks("CREATE TEMPORARY VIEW kept AS SELECT a FROM main.shop.reviews")
+
+    assert databricks("SELECT * FROM kept") == [(1,)]
+    with pytest.raises(airquery.AirqueryError, match="a stored view would lose it"):
+        databricks("CREATE VIEW lost AS SELECT a FROM main.shop.reviews")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

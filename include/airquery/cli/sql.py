@@ -59,7 +59,10 @@ def sql(
     ] = "duckdb",
     var: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A value for ${NAME}. May be repeated."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A value for ${NAME}, and for :NAME in Databricks SQL. May be repeated.",
+        ),
     ] = None,
     output: Annotated[
         Format,

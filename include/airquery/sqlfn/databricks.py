@@ -49,6 +49,7 @@ _COMMENT = re.compile(
     | (?P<comment> --[^\n]* | /\*.*?\*/ )""",
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?:(?:EXTENDED|CODEGEN|COST|FORMATTED)\s+)?", re.IGNORECASE)
 _REWRITES = (
     without_storage,
     use_name,
@@ -61,8 +62,7 @@ _REWRITES = (
     created_functions,
     materialized_view,
 )
-# These show what there is and change nothing, and DuckDB reads them as they are.
-_SHARED_COMMANDS = {"SHOW"}
+_COMMANDS = (exp.Analyze, exp.Cache, exp.Grant, exp.Revoke, exp.Uncache)
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:
@@ -101,18 +101,18 @@ def to_duckdb(text: str, variables: Mapping[str, str] | None = None) -> list[Uni
     """
     try:
         with quiet_sqlglot():
-            trees = [tree for tree in sqlglot.parse(text, read=AirqueryDatabricks) if tree]
+            parsed = sqlglot.parse(text, read=AirqueryDatabricks)
     except SqlglotError as problem:
         raise unread(text, problem) from problem
-    trees = fill_markers(trees, variables or {})
-    return [_translated(tree) for tree in trees]
+    trees = fill_markers([tree for tree in parsed if tree is not None], variables or {})
+    return [_translated(tree, variables or {}) for tree in trees]
 
 
-def _translated(tree: exp.Expr) -> Unit:
+def _translated(tree: exp.Expr, variables: Mapping[str, str]) -> Unit:
     if isinstance(tree, exp.Command):
-        if tree.name.upper() in _SHARED_COMMANDS:
-            return (tree.sql(dialect="duckdb"),)
-        raise unread(tree.sql(dialect="databricks"), f"{tree.name.upper()} has no place in DuckDB.")
+        return _command(tree, variables)
+    if isinstance(tree, _COMMANDS):
+        raise unread("", f"{tree.key.upper()} has no place in DuckDB.")
     check_offered(tree)
     for rewrite in _REWRITES:
         tree = rewrite(tree)
@@ -123,3 +123,15 @@ def _translated(tree: exp.Expr) -> Unit:
         return (overwritten(tree) or duckdb_text(tree),)
     except UnsupportedError as problem:
         raise unread("", f"{problem}.") from problem
+
+
+def _command(tree: exp.Command, variables: Mapping[str, str]) -> Unit:
+    """Translate what the parser keeps as text: EXPLAIN of a statement, and SHOW as it is."""
+    name, text = tree.name.upper(), tree.sql(dialect="databricks")
+    explained = _EXPLAIN.match(text)
+    if explained is not None:
+        units = to_duckdb(text[explained.end() :], variables)
+        return tuple(f"EXPLAIN {one}" for unit in units for one in unit)
+    if name != "SHOW":
+        raise unread(text, f"{name} has no place in DuckDB.")
+    return (text,)

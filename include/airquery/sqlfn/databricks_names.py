@@ -62,6 +62,8 @@ def _unattached(text: str, attached: set[str]) -> tuple[exp.Expr | None, list[ex
     for table in tables:
         if any(table is target for target in _targets(tree)):
             raise _unwritable(table)
+        if _is_stored(tree):
+            raise _unkept(table)
     return tree, tables
 
 
@@ -73,6 +75,15 @@ def _targets(tree: exp.Expr) -> Iterator[exp.Expr]:
             table = target.this if isinstance(target, exp.Schema) else target
             if isinstance(table, exp.Table):
                 yield table
+
+
+def _is_stored(tree: exp.Expr) -> bool:
+    """Tell whether a statement keeps its query, which would be read when our names are gone."""
+    return (
+        isinstance(tree, exp.Create)
+        and tree.kind in {"VIEW", "FUNCTION"}
+        and tree.find(exp.TemporaryProperty) is None
+    )
 
 
 def _attach(
@@ -115,6 +126,14 @@ def _mend(table: exp.Table) -> str:
     return (
         f"Attach a database of that name (ATTACH '{catalog}.duckdb' AS {catalog}, or --database "
         f"{catalog}.duckdb)"
+    )
+
+
+def _unkept(table: exp.Table) -> StatementError:
+    return StatementError(
+        "AI_FUNCTION_COMPILATION_ERROR",
+        f"{_name(table)} is a table of the warehouse for this statement only: a stored view would "
+        f"lose it. {_mend(table)}, or make the view TEMPORARY.",
     )
 
 
