@@ -54,6 +54,10 @@ def test_a_name_may_be_joined_and_may_be_a_column_or_a_target(
 
     joined = "SELECT IDENTIFIER(:c) AS r FROM IDENTIFIER(:schema || '.t') ORDER BY 1"
     assert databricks(joined, c="a", schema="s") == [(1,), (2,)]
+    joined = "SELECT a FROM IDENTIFIER(concat('s', ('.t'))) AS identifier ORDER BY a"
+    assert databricks(joined) == [(1,), (2,)]
+    databricks("CREATE TABLE identifier (a INT); INSERT INTO identifier (a) SELECT 3")
+    assert databricks("SELECT a FROM identifier") == [(3,)]
     assert databricks("SELECT IDENTIFIER('t.' || 'a') FROM s.t ORDER BY 1") == [(1,), (2,)]
 
 

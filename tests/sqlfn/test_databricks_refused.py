@@ -26,6 +26,10 @@ REFUSED = [
     ("COPY INTO", "COPY INTO t FROM '/x' FILEFORMAT = CSV"),
     ("ALTER TABLE ... SET", "ALTER TABLE t SET TBLPROPERTIES ('a' = 'b')"),
     ("LOCATION", "CREATE TABLE t (a INT) LOCATION '/x'"),
+    (
+        "CREATE FUNCTION ... LANGUAGE",
+        "CREATE FUNCTION f(x STRING) RETURNS STRING LANGUAGE PYTHON AS $$ return x $$",
+    ),
     ("CREATE FUNCTION ... DEFAULT", "CREATE FUNCTION f(x INT DEFAULT 1) RETURNS INT RETURN x"),
     ("get_json_object with [*]", "SELECT get_json_object(x, '$.a[*].b') FROM t"),
     ("get_json_object with [*]", "SELECT x:a[*].b FROM t"),
@@ -44,9 +48,14 @@ REFUSED = [
     ("IDENTIFIER as a function", "SELECT IDENTIFIER('f')(1)"),
     ("the marker ?", "SELECT ?"),
     ("STREAM outside a streaming table", "SELECT * FROM STREAM(t)"),
+    ("STREAM over files", STREAMING + "* FROM STREAM range(3)"),
     ("STREAM over files", STREAMING + "* FROM STREAM read_files('/p/*')"),
     ("CREATE STREAMING TABLE", "CREATE STREAMING TABLE t AS SELECT * FROM STREAM(s)"),
     ("CREATE STREAMING TABLE", STREAMING + "* FROM s"),
+    (
+        "CREATE STREAMING TABLE",
+        "CREATE OR REFRESH STREAMING TABLE t (a INT) AS SELECT a FROM STREAM(s)",
+    ),
     ("CREATE STREAMING TABLE", STREAMING + "* FROM STREAM(s) JOIN STREAM(r) USING (k)"),
     *(
         ("a streaming table over more than single rows", STREAMING + rest)
@@ -128,6 +137,8 @@ def test_a_function_that_is_not_offered_is_named_where_nobody_can_read_its_argum
         ("SELECT * FROM read_files()", "read_files of an expression"),
         ("SELECT * FROM IDENTIFIER(concat(:a, x))", "No value for :a"),
         ("SELECT FROM WHERE (", "not Databricks SQL"),
+        ("SELECT 1 FROM t GROUP x", "GROUP x"),
+        ("SELECT from_json(x, 'ARRAY<') FROM t", "the schema of from_json 'ARRAY<'"),
         ("SELECT from_json(x, 'a MAP<STRING, INT>') FROM t", "MAP(TEXT, INT) is not a type"),
         ("SELECT from_json(x, 'nonsense') FROM t", "the schema of from_json 'nonsense'"),
         ("SELECT schema_of_json('{')", "schema_of_json: '{' is not JSON"),
@@ -145,3 +156,4 @@ def test_what_is_wrong_is_named(databricks: Databricks, sql: str, said: str) -> 
         databricks(sql)
 
     assert said in str(caught.value)
+    assert "\x1b" not in str(caught.value)

@@ -39,6 +39,7 @@ def t(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         ("INSERT OVERWRITE t BY NAME SELECT 'new' AS b, 7 AS a", [(7, "new")]),
         ("INSERT OVERWRITE t VALUES (7, 'x'), (8, 'y')", [(7, "x"), (8, "y")]),
         ("INSERT OVERWRITE t TABLE t", [(0, "old 0"), (1, "old 1"), (2, "old 2")]),
+        ("WITH q AS (SELECT 7, 'q') INSERT OVERWRITE t SELECT * FROM q", [(7, "q")]),
         ("INSERT OVERWRITE t WITH q AS (SELECT 7, 'q') SELECT * FROM q", [(7, "q")]),
         ("INSERT OVERWRITE t SELECT 1, 'x' WHERE false", []),
     ],
@@ -55,6 +56,17 @@ def test_overwriting_leaves_the_new_rows_only_and_the_table_as_it_is(
 
     assert t.sql("FROM t ORDER BY a").fetchall() == rows
     assert t.sql("DESCRIBE t").fetchall() == schema
+
+
+def test_a_cause_of_failure_in_the_target_leaves_its_rows_too(
+    t: duckdb.DuckDBPyConnection, databricks: Databricks
+) -> None:
+    before = t.sql("FROM t ORDER BY a").fetchall()
+
+    with pytest.raises(duckdb.ConstraintException):
+        databricks("INSERT OVERWRITE t SELECT 7, 'one of two' FROM range(2)")
+
+    assert t.sql("FROM t ORDER BY a").fetchall() == before
 
 
 def test_requests_of_an_overwrite_are_answered_ahead_and_a_failed_one_changes_nothing(
@@ -94,6 +106,7 @@ def test_a_materialized_view_is_a_table_that_each_refresh_replaces(
     connection: duckdb.DuckDBPyConnection, databricks: Databricks
 ) -> None:
     connection.execute("CREATE TABLE source AS SELECT 1 AS a")
+    databricks("CREATE MATERIALIZED VIEW v AS SELECT 7 AS n; USE CATALOG memory; USE SCHEMA main")
     refresh = "CREATE OR REFRESH MATERIALIZED VIEW v (n COMMENT 'x') AS SELECT a FROM source"
 
     databricks(refresh)
@@ -160,7 +173,9 @@ def test_an_attached_catalog_goes_before_the_warehouse(
     connection.execute("CREATE TABLE main_catalog.shop.reviews AS SELECT 'attached' AS text")
 
     assert databricks("SELECT text FROM main_catalog.shop.reviews") == [("attached",)]
-    assert databricks("SELECT text FROM elsewhere.shop.reviews") == [("of the warehouse",)]
+    assert databricks("SELECT 1 AS a; SELECT text FROM elsewhere.shop.reviews") == [
+        ("of the warehouse",)
+    ]
 
 
 def test_a_name_that_leads_nowhere_is_refused_with_both_ways_to_mend_it(

@@ -28,7 +28,7 @@ from airquery.sqlfn.databricks_schema import json_schemas
 from airquery.sqlfn.databricks_streams import refresh_texts, refuse_other_streams
 from airquery.sqlfn.databricks_tables import (
     materialized_view,
-    overwritten,
+    overwrite_texts,
     use_name,
     without_storage,
 )
@@ -51,6 +51,7 @@ _COMMENT = re.compile(
 )
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?:(?:EXTENDED|CODEGEN|COST|FORMATTED)\s+)?", re.IGNORECASE)
 _REWRITES = (
+    created_functions,
     without_storage,
     use_name,
     adjacent_texts,
@@ -59,7 +60,6 @@ _REWRITES = (
     json_paths,
     format_strings,
     read_files,
-    created_functions,
     materialized_view,
 )
 _COMMANDS = (exp.Analyze, exp.Cache, exp.Grant, exp.Revoke, exp.Uncache)
@@ -120,7 +120,7 @@ def _translated(tree: exp.Expr, variables: Mapping[str, str]) -> Unit:
         if (texts := refresh_texts(tree)) is not None:
             return texts
         refuse_other_streams(tree)
-        return (overwritten(tree) or duckdb_text(tree),)
+        return overwrite_texts(tree) or (duckdb_text(tree),)
     except UnsupportedError as problem:
         raise unread("", f"{problem}.") from problem
 

@@ -30,16 +30,17 @@ def created_functions(tree: exp.Expr) -> exp.Expr:
     """Cast the body of a SQL function to the type that it says it RETURNS."""
     if not isinstance(tree, exp.Create) or tree.kind != "FUNCTION":
         return tree
-    function = tree.this
-    for parameter in function.find_all(exp.ColumnDef):
+    language = tree.find(exp.LanguageProperty)
+    if language is not None and language.name.upper() != "SQL":
+        raise refused("CREATE FUNCTION ... LANGUAGE")
+    for parameter in tree.this.find_all(exp.ColumnDef):
         kinds = [constraint.kind for constraint in parameter.args.get("constraints") or ()]
         if any(isinstance(kind, exp.DefaultColumnConstraint) for kind in kinds):
             raise refused("CREATE FUNCTION ... DEFAULT")
-    body, returns = tree.expression, tree.find(exp.ReturnsProperty)
+    returns = tree.find(exp.ReturnsProperty)
     if returns is not None and isinstance(returns.this, exp.DataType):
-        value = body.this if isinstance(body, exp.Return) else body
-        cast = exp.cast(exp.paren(value.copy()), returns.this.copy())
-        tree.set("expression", exp.Return(this=cast) if isinstance(body, exp.Return) else cast)
+        body = tree.expression
+        body.replace(exp.Return(this=exp.cast(exp.paren(body.this.copy()), returns.this.copy())))
     return tree
 
 

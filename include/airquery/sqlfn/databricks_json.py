@@ -73,6 +73,5 @@ def _valid(document: exp.Expr) -> exp.Expr:
     """Write a text that is NULL unless it is JSON."""
     guard = _VALID.copy()
     for column in list(guard.find_all(exp.Column)):
-        if column.name == "_text":
-            column.replace(document.copy())
+        column.replace(document.copy())
     return guard

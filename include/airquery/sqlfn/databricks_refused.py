@@ -21,6 +21,7 @@ INSTEAD = {
     "COPY INTO": "INSERT INTO t SELECT ... FROM read_files(...).",
     "ALTER TABLE ... SET": "Leave it out: it changes no row.",
     "LOCATION": "Leave it out: a table lives in its database.",
+    "CREATE FUNCTION ... LANGUAGE": "Write its body in SQL, after RETURN.",
     "CREATE FUNCTION ... DEFAULT": "Give every argument where the function is called.",
     "get_json_object with [*]": "Read the array with from_json(x, 'ARRAY<...>') and explode it.",
     "from_json with options": "Give the text and its schema only.",
@@ -52,6 +53,8 @@ INSTEAD = {
     "LIVE TABLE": "Write CREATE OR REFRESH STREAMING TABLE, or MATERIALIZED VIEW.",
     "REFRESH": "Run the table's CREATE OR REFRESH statement again.",
 }
+# How sqlglot marks the place, for a terminal.
+_UNDERLINED = re.compile(r"\x1b\[[0-9]+m")
 # What the parser does not read, so that it is found in the text.
 _UNREAD = {
     "APPLY CHANGES": r"\bAPPLY\s+CHANGES\s+INTO\b|\bAUTO\s+CDC\b",
@@ -78,8 +81,9 @@ def unread(text: str, problem: object) -> StatementError:
     for construct, pattern in _UNREAD.items():
         if re.search(pattern, text, re.IGNORECASE):
             return refused(construct)
+    shown = _UNDERLINED.sub("", str(problem))
     return StatementError(
         "AI_FUNCTION_COMPILATION_ERROR",
-        f"The statement is not Databricks SQL that airquery can translate: {problem} "
+        f"The statement is not Databricks SQL that airquery can translate: {shown} "
         "What DuckDB alone understands runs with the dialect 'duckdb'.",
     )

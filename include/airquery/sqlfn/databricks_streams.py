@@ -6,13 +6,12 @@ grows; one that changed otherwise is refused, never read in part.
 
 from __future__ import annotations
 
-import duckdb
 from sqlglot import exp, parse_one
 
 import airquery_sql
 from airquery.sqlfn.databricks_refused import refused
 from airquery.sqlfn.databricks_tables import refuse_expectations
-from airquery.sqlfn.databricks_text import duckdb_text
+from airquery.sqlfn.databricks_text import duckdb_text, statements_of
 from airquery.sqlfn.dialects import AirqueryDuckDB
 
 
@@ -51,7 +50,7 @@ def refresh_texts(tree: exp.Expr) -> tuple[str, ...] | None:
         empty=_query(query, exp.select("*").from_(source).where(exp.false()), alias),
         fresh=_query(query, _new_rows(state, names["source"], where["target"]), alias),
     )
-    return tuple(one.query.strip() for one in duckdb.extract_statements(texts))
+    return statements_of(texts)
 
 
 def refuse_other_streams(tree: exp.Expr) -> None:

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 import airquery_sql
 from airquery.sqlfn.databricks_refused import refused
-from airquery.sqlfn.databricks_text import duckdb_text
+from airquery.sqlfn.databricks_text import duckdb_text, statements_of
 
 
 # They say how a table is stored, described or computed, and change none of its rows.
@@ -30,16 +30,14 @@ _REFUSED = (
 
 
 def without_storage(tree: exp.Expr) -> exp.Expr:
-    """Leave out USING, TBLPROPERTIES, CLUSTER BY, PARTITIONED BY, COMMENT and hints."""
+    """Leave out USING, TBLPROPERTIES, CLUSTER BY, PARTITIONED BY and COMMENT."""
     for construct, kind in _REFUSED:
         if tree.find(kind) is not None:
             raise refused(construct)
-    for node in list(tree.find_all(exp.Properties)):
-        if isinstance(tree, exp.Create) and node.parent is tree:
-            kept = [one for one in node.expressions if type(one) not in _WITHOUT_EFFECT]
-            node.set("expressions", kept)
-    for hint in list(tree.find_all(exp.Hint)):
-        hint.pop()
+    properties = tree.args.get("properties")
+    if isinstance(properties, exp.Properties):
+        kept = [one for one in properties.expressions if type(one) not in _WITHOUT_EFFECT]
+        properties.set("expressions", kept)
     for constraint in list(tree.find_all(exp.ColumnConstraint)):
         if isinstance(constraint.args.get("kind"), exp.CommentColumnConstraint):
             constraint.pop()
@@ -78,8 +76,8 @@ def refuse_expectations(columns: exp.Schema) -> None:
         raise refused("EXPECT constraints")
 
 
-def overwritten(tree: exp.Expr) -> str | None:
-    """Write INSERT OVERWRITE as one statement that keeps the table and replaces its rows."""
+def overwrite_texts(tree: exp.Expr) -> tuple[str, ...] | None:
+    """Write INSERT OVERWRITE as the statements of one transaction; None for another statement."""
     if not isinstance(tree, exp.Insert):
         return None
     if tree.args.get("where") is not None:
@@ -88,15 +86,13 @@ def overwritten(tree: exp.Expr) -> str | None:
         return None
     if tree.find(exp.Partition) is not None:
         raise refused("INSERT OVERWRITE ... PARTITION")
-    target, columns = tree.this, "BY NAME" if tree.args.get("by_name") else "BY POSITION"
-    alias = "_new"
+    target, columns = tree.this, "BY NAME" if tree.args.get("by_name") else ""
     if isinstance(target, exp.Schema):
-        names = [one.sql(dialect="duckdb") for one in target.expressions]
-        target, fresh = target.this, [f"_{number}" for number in range(len(names))]
-        alias = f"_new({', '.join(fresh)})"
-        columns = f"({', '.join(names)}) VALUES ({', '.join(fresh)})"
-    return airquery_sql.read("databricks/overwrite.sql").format(
-        target=target.sql(dialect="duckdb"), query=_rows(tree), alias=alias, columns=columns
+        columns = f"({', '.join(duckdb_text(one) for one in target.expressions)})"
+        target = target.this
+    text = airquery_sql.read("databricks/overwrite.sql")
+    return statements_of(
+        text.format(target=duckdb_text(target), query=_rows(tree), columns=columns)
     )
 
 
@@ -107,8 +103,8 @@ def _rows(tree: exp.Insert) -> str:
         query = exp.select("*").from_(source.copy())
     if isinstance(query, exp.Values):
         query = exp.select("*").from_(query.copy())
-    if (above := tree.args.get("with_")) is not None:
-        query.set("with_", above.copy())
     while isinstance(query, exp.Subquery) and not query.alias:
         query = query.this
+    if (above := tree.args.get("with_")) is not None:
+        query.set("with_", above.copy())
     return duckdb_text(query)

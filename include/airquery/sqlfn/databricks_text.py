@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+import duckdb
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
@@ -21,6 +22,11 @@ def replace_all(tree: exp.Expr, kind: type[Node], write: Callable[[Node], exp.Ex
         if (written := write(node)) is not node:
             node.replace(written)
     return tree
+
+
+def statements_of(text: str) -> tuple[str, ...]:
+    """Cut the text of a transaction into its statements."""
+    return tuple(one.query.strip() for one in duckdb.extract_statements(text))
 
 
 def duckdb_text(tree: exp.Expr) -> str:
