@@ -138,6 +138,11 @@ def test_a_function_that_is_not_offered_is_named_where_nobody_can_read_its_argum
         ("SELECT * FROM IDENTIFIER(concat(:a, x))", "No value for :a"),
         ("SELECT FROM WHERE (", "not Databricks SQL"),
         ("SELECT 1 FROM t GROUP x", "GROUP x"),
+        (
+            "CREATE TABLE t ROW FORMAT DELIMITED AS SELECT 1",
+            "Unsupported property rowformatdelimitedproperty",
+        ),
+        ("SELECT from_json(x, 'a INT>, b INT') FROM t", "the schema of from_json 'a INT>, b INT'"),
         ("SELECT from_json(x, 'ARRAY<') FROM t", "the schema of from_json 'ARRAY<'"),
         ("SELECT from_json(x, 'a MAP<STRING, INT>') FROM t", "MAP(TEXT, INT) is not a type"),
         ("SELECT from_json(x, 'nonsense') FROM t", "the schema of from_json 'nonsense'"),

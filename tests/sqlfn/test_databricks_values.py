@@ -83,6 +83,7 @@ def test_an_expression_gives_what_spark_documents(
         ("get_json_object(x, '$.a')", ["1", None, None, "many"]),
         ("get_json_object(x, '$.b[1]')", ["y", None, None, None]),
         ("get_json_object(x, '$.b')", ['["x","y"]', None, None, None]),
+        ("get_json_object(x, concat('$.', 'a'))", ["1", None, None, "many"]),
         ("x:a", ["1", None, None, "many"]),
         ("x:c['d e']", ["deep", None, None, None]),
         ("x:b[0] || '!'", ["x!", None, None, None]),
@@ -155,8 +156,9 @@ def test_a_function_asks_and_returns_the_type_that_it_says(
 ) -> None:
     databricks("CREATE FUNCTION ask(x STRING) RETURNS STRING RETURN ai_query('llm', 'Say ' || x)")
     databricks("CREATE TEMPORARY FUNCTION number(x STRING) RETURNS INT RETURN x")
+    databricks("CREATE FUNCTION same(x INT) RETURN x")
 
-    assert databricks("SELECT ask('hi') AS a, number('7') + 1 AS n") == [("Say hi", 8)]
+    assert databricks("SELECT ask('hi') AS a, number('7') + same(1) AS n") == [("Say hi", 8)]
     assert server.count == 1
 
 

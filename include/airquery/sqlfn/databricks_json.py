@@ -52,6 +52,8 @@ def _structure(ddl: str) -> Structure:
         columns = None
     is_list = (
         columns is not None
+        # Or a bracket in it could end the STRUCT before its last columns.
+        and ddl.count("<") == ddl.count(">")
         and columns.expressions
         and all(
             isinstance(one, exp.ColumnDef) and one.args.get("kind") for one in columns.expressions
