@@ -12,7 +12,6 @@ import asyncio
 import logging
 import random
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airquery.answer import Answer, Failure
@@ -21,6 +20,7 @@ from airquery.endpoints.adapters import adapter_for
 from airquery.errors import AirqueryError, JournalError, StatementError
 from airquery.execute.attempts import Attempts
 from airquery.execute.flight import Cache, Ending, Flight, refused
+from airquery.execute.in_flight import InFlight
 from airquery.execute.statement import Result, Statement
 from airquery.execute.together import smaller, together
 from airquery.journal.record import Record
@@ -51,8 +51,7 @@ class Engine:
             clock=self._clock,
             dice=dice or random.Random(),  # noqa: S311  (jitter, not a secret)
         )
-        self._lock = threading.Lock()
-        self._flights: dict[bytes, Flight] = {}
+        self._in_flight = InFlight()
         self._gates: dict[tuple[str, str | None], asyncio.Semaphore] = {}
         # What another process is asking; only the loop's thread looks at these two.
         self._held: dict[bytes, Flight] = {}
@@ -81,13 +80,7 @@ class Engine:
         journal cannot be read.
         """
         new = {r.key: r for r in requests if statement.claim(r.key, strict=strict)}
-        mine: dict[bytes, Flight] = {}
-        with self._lock:
-            for key, request in new.items():
-                if (flight := self._flights.get(key)) is not None:
-                    flight.waiting.append(statement)
-                else:
-                    self._flights[key] = mine[key] = Flight(request, statement, [statement], cache)
+        mine = self._in_flight.join(new.values(), statement, cache)
         if cache != "reuse":
             self._loop.call_soon_threadsafe(self._launch, list(mine.values()))
             return
@@ -111,9 +104,7 @@ class Engine:
 
     def release(self, statement: Statement) -> None:
         """Drop what only this statement still wants and what is not on the wire."""
-        with self._lock:
-            orphans = [flight for flight in self._flights.values() if flight.leave(statement)]
-        if orphans:
+        if orphans := self._in_flight.leave(statement):
             self._loop.call_soon_threadsafe(self._abandon, orphans)
 
     def close(self) -> None:
@@ -145,9 +136,7 @@ class Engine:
         """Wait for what other processes are asking: for their answers, or to ask in their place."""
         while self._held:
             await asyncio.sleep(HELD_POLL_S)
-            for key in [
-                k for k, flight in self._held.items() if self._flights.get(k) is not flight
-            ]:
+            for key in [k for k, flight in self._held.items() if not self._in_flight.has(flight)]:
                 del self._held[key]
             keys = list(self._held)
             try:
@@ -168,21 +157,15 @@ class Engine:
         for flight in flights:
             if flight.on_wire or not self._forget_unwanted([flight]):
                 continue
-            if flight.task is not None and not any(map(self._is_wanted, flight.beside)):
+            if flight.task is not None and not any(map(self._in_flight.has, flight.beside)):
                 flight.task.cancel()
 
     def _forget_unwanted(self, flights: Sequence[Flight]) -> bool:
-        """Drop flights if nobody waits for any of them; from here on nobody can join them."""
-        with self._lock:
-            if any(flight.waiting for flight in flights):
-                return False
-            for flight in flights:
-                self._flights.pop(flight.request.key, None)
+        """Drop flights that nobody waits for, and let other processes ask in their place."""
+        if not self._in_flight.drop_unwanted(flights):
+            return False
         self._journal.release([flight.request.key for flight in flights])
         return True
-
-    def _is_wanted(self, flight: Flight) -> bool:
-        return self._flights.get(flight.request.key) is flight
 
     async def _stop(self) -> None:
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -196,7 +179,7 @@ class Engine:
         """Bring what shares an HTTP request to its end: sent, remembered, settled."""
         async with self._gate(flights[0].request):
             # Some may have been dropped while they waited for their turn.
-            flights = [flight for flight in flights if self._is_wanted(flight)]
+            flights = [flight for flight in flights if self._in_flight.has(flight)]
             if not flights:
                 return
             endings = await self._endings(flights)
@@ -247,7 +230,7 @@ class Engine:
         )
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
-        self._settle(flight, result)
+        self._in_flight.settle(flight, result)
 
     def _replay(self, flight: Flight, record: Record) -> None:
         """Settle a flight by a remembered reply, read as if it came now."""
@@ -257,23 +240,9 @@ class Engine:
             # As in `_fly`: a row that is waited for has to end.
             log.exception("replay ended in a defect endpoint=%s", flight.request.endpoint.name)
             outcome = _unsendable(problem)
-        self._settle(flight, Result(outcome=outcome, source="journal", latency_s=record.latency_s))
-
-    def _settle(self, flight: Flight, result: Result) -> None:
-        endpoint = flight.request.endpoint
-        cost = 0.0
-        if isinstance(result.outcome, Answer):
-            usage = result.outcome.usage
-            cost = endpoint.price.of(
-                prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
-            )
-        with self._lock:
-            self._flights.pop(flight.request.key, None)
-            for statement in flight.waiting:
-                paid = result if statement is flight.payer else replace(result, source="journal")
-                statement.settle(
-                    flight.request.key, paid, price=cost, currency=endpoint.price.currency
-                )
+        self._in_flight.settle(
+            flight, Result(outcome=outcome, source="journal", latency_s=record.latency_s)
+        )
 
     def _gate(self, request: Request) -> asyncio.Semaphore:
         """Return what bounds the requests in flight to this endpoint."""

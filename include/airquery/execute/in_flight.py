@@ -1,0 +1,82 @@
+"""The requests that are in flight, each once, whoever waits for them.
+
+Statements join and leave from any thread. Whoever wants what is in flight already joins it; what
+nobody wants any more is dropped, and from then on nobody can join it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airquery.answer import Answer
+from airquery.execute.flight import Cache, Flight
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airquery.execute.statement import Result, Statement
+    from airquery.request import Request
+
+
+class InFlight:
+    """The flights of one engine, by their requests' keys."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[bytes, Flight] = {}
+
+    def join(
+        self, requests: Iterable[Request], statement: Statement, cache: Cache
+    ) -> dict[bytes, Flight]:
+        """Let a statement wait for requests; return the flights that are new with it."""
+        new: dict[bytes, Flight] = {}
+        with self._lock:
+            for request in requests:
+                flight = self._flights.get(request.key)
+                if flight is None:
+                    flight = Flight(request, statement, [statement], cache)
+                    self._flights[request.key] = new[request.key] = flight
+                    continue
+                flight.waiting.append(statement)
+                if flight.cache == "off":
+                    # One who wants the answer remembered is enough.
+                    flight.cache = cache
+        return new
+
+    def leave(self, statement: Statement) -> list[Flight]:
+        """Let a statement wait for nothing any more; return the flights that nobody waits for."""
+        with self._lock:
+            return [flight for flight in self._flights.values() if flight.leave(statement)]
+
+    def has(self, flight: Flight) -> bool:
+        """Tell whether this flight was neither settled nor dropped."""
+        return self._flights.get(flight.request.key) is flight
+
+    def drop_unwanted(self, flights: Sequence[Flight]) -> bool:
+        """Drop flights if nobody waits for any of them."""
+        with self._lock:
+            if any(flight.waiting for flight in flights):
+                return False
+            for flight in flights:
+                self._flights.pop(flight.request.key, None)
+        return True
+
+    def settle(self, flight: Flight, result: Result) -> None:
+        """Tell everyone who waits how it ended. Only the payer's counters show its price."""
+        endpoint = flight.request.endpoint
+        cost = 0.0
+        if isinstance(result.outcome, Answer):
+            usage = result.outcome.usage
+            cost = endpoint.price.of(
+                prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
+            )
+        with self._lock:
+            self._flights.pop(flight.request.key, None)
+            for statement in flight.waiting:
+                paid = result if statement is flight.payer else replace(result, source="journal")
+                statement.settle(
+                    flight.request.key, paid, price=cost, currency=endpoint.price.currency
+                )
