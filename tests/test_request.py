@@ -53,3 +53,16 @@ def test_how_many_inputs_go_at_once_does_not_matter() -> None:
     other = replace(CHAT, limits=Limits(inputs_per_request=1))
 
     assert Request(endpoint=CHAT, input="").key == Request(endpoint=other, input="").key
+
+
+def test_an_id_that_is_only_recorded_asks_no_new_question() -> None:
+    plain = Request(endpoint=CHAT, input="", parameters={"max_tokens": 5})
+    noted = {"max_tokens": 5, "client_request_id": "run 7", "usage_context": {"team": "a"}}
+
+    assert Request(endpoint=CHAT, input="", parameters=noted).key == plain.key
+
+
+def test_two_custom_models_of_one_host_are_two_even_without_a_model() -> None:
+    one, other = (Endpoint(name=name, task="custom", base_url="http://h") for name in ("a", "b"))
+
+    assert Request(endpoint=one, input=1).key != Request(endpoint=other, input=1).key

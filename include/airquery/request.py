@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
 
 
+# Parameters that Databricks only records beside a request: a new id is no new question.
+BESIDE_THE_ANSWER = frozenset({"client_request_id", "usage_context"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A picture that goes with a request: the bytes of a whole JPEG or PNG file."""
@@ -68,7 +72,11 @@ def _fingerprint(request: Request) -> bytes:
             "model": endpoint.model,
             "revision": endpoint.revision,
             "input": request.input,
-            "parameters": request.parameters,
+            "parameters": {
+                name: value
+                for name, value in request.parameters.items()
+                if name not in BESIDE_THE_ANSWER
+            },
             "response_format": request.response_format,
         },
         option=orjson.OPT_SORT_KEYS,

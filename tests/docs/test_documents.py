@@ -100,50 +100,6 @@ def test_the_readmes_example_runs(
     assert server.requests[0].headers["authorization"] == "Bearer a-key-of-this-test"
 
 
-def test_the_reference_lists_every_argument_of_ai_query() -> None:
-    from airquery.sqlfn.functions import functions  # noqa: PLC0415
-
-    text = (ROOT / "docs/reference/ai_query.md").read_text()
-    documented = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-
-    assert documented == [one.name for one in functions()["ai_query"].arguments]
-
-
-def test_the_examples_of_databricks_sql_run(
-    connection: duckdb.DuckDBPyConnection, server: EndpointServer, settings: airquery.Settings
-) -> None:
-    registry = airquery.Registry.from_mapping({"reviews-llm": server.endpoint("reviews-llm")})
-    airquery.register(connection, registry=registry, settings=settings)
-    connection.execute(
-        "CREATE TABLE reviews AS SELECT i AS id, 'good ' || i AS text, 'en' AS lang FROM range(4) AS r(i)"
-    )
-    table, stream = blocks("docs/reference/databricks-sql.md", "sql")
-
-    airquery.run(
-        connection, table, dialect="databricks", variables={"output": "made", "lang": "en"}
-    )
-    for number in (4, 5):
-        airquery.run(connection, stream, dialect="databricks")
-        connection.execute("INSERT INTO reviews VALUES (?, 'new', 'de')", [number])
-
-    assert connection.sql("SELECT id, answer FROM made ORDER BY id").fetchall() == [
-        (i, f"It's a review:\ngood {i}") for i in range(4)
-    ]
-    assert connection.sql("SELECT id, answer FROM answers ORDER BY id").fetchall() == [
-        *((i, f"good {i}") for i in range(4)),
-        (4, "new"),
-    ]
-    assert server.count == 9
-
-
-@pytest.mark.parametrize("instead", [INSTEAD, NOT_OFFERED])
-def test_what_is_refused_is_documented_as_it_is_said(instead: dict[str, str]) -> None:
-    text = (ROOT / "docs/reference/databricks-sql.md").read_text()
-    rows = {f"| `{name}` | {mend} |".replace("||", r"\|\|") for name, mend in instead.items()}
-
-    assert rows <= set(text.splitlines())
-
-
 def names_in(rows: Iterable[str]) -> list[str]:
     """Return the code words of the first cell of table rows."""
     return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]

@@ -151,9 +151,14 @@ def test_the_defaults_of_the_contract_go_over_the_wire(
         "SELECT ai_query('llm', {'messages': [{'role': 'system', 'content': 's'}]})"
     ).fetchall()
 
+    connection.sql(
+        "SELECT ai_query('llm', 'none', modelParameters => {'temperature': NULL})"
+    ).fetchall()
     bodies: list[Mapping[str, object]] = [request.body for request in server.requests]
     assert bodies[0]["messages"] == [{"role": "user", "content": "plain"}]
     assert bodies[0]["temperature"] == 0.0
     assert (bodies[1]["temperature"], bodies[1]["max_tokens"]) == (0.7, 5)
     assert "top_p" not in bodies[1]
     assert bodies[2]["messages"] == [{"role": "system", "content": "s"}]
+    # Some models take no temperature but their own.
+    assert "temperature" not in bodies[3]

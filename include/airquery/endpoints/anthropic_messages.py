@@ -82,7 +82,7 @@ class AnthropicMessages:
         }
         path = "/messages" if endpoint.base_url.rstrip("/").endswith("/v1") else "/v1/messages"
         return wire.post(
-            _with_its_headers(endpoint), wire.url(endpoint, path), wire.payload(request, own)
+            _with_version(endpoint), wire.url(endpoint, path), wire.payload(request, own)
         )
 
     def decode(self, request: Request, body: bytes) -> Outcome:
@@ -103,16 +103,11 @@ class AnthropicMessages:
         )
 
 
-def _with_its_headers(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint as it is sent to: the key has a header of its own, without a scheme."""
-    taken = {name.lower() for name in endpoint.headers}
-    usual = {"anthropic-version": Secret(VERSION)}
-    if endpoint.oauth is not None:
-        return replace(endpoint, headers={**usual, **endpoint.headers})
-    if endpoint.api_key is not None:
-        usual["x-api-key"] = endpoint.api_key
-    missing = {name: value for name, value in usual.items() if name not in taken}
-    return replace(endpoint, api_key=None, headers={**missing, **endpoint.headers})
+def _with_version(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint as it is sent to: it has to be told which version of the API is meant."""
+    if "anthropic-version" in {name.lower() for name in endpoint.headers}:
+        return endpoint
+    return replace(endpoint, headers={"anthropic-version": Secret(VERSION), **endpoint.headers})
 
 
 def _message(message: Mapping[str, object]) -> dict[str, object]:

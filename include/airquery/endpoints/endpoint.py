@@ -17,6 +17,10 @@ Format: TypeAlias = Literal["dataframe_split", "dataframe_records", "instances",
 KeyScheme: TypeAlias = Literal["bearer", "basic"]
 
 
+# Anthropic takes its key there, without a scheme.
+ANTHROPIC_KEY_HEADER = "x-api-key"
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A string that never shows itself: not in `repr`, `str`, logs or tracebacks."""
@@ -103,8 +107,8 @@ class Endpoint:
     journal between endpoints of equal `identity`, `model`, `revision`, `task` and `provider`,
     whatever their name, key or limits. It is the base URL unless declared. `api` chooses between the
     two of OpenAI's for chat, `format` how a custom model takes its row. No server speaks `openai`
-    for a `custom` task, so its provider is `custom` then. On Databricks, `model` is the name of the
-    serving endpoint, which is the endpoint's own unless declared.
+    for a `custom` task, so its provider is `custom` then. On Databricks and for custom models, `model`
+    is the name of the serving endpoint, which is the endpoint's own unless declared.
 
     `api_key` goes as it is under the name `api_key_header` if there is one, and else as
     `Authorization` by `api_key_scheme`; with `oauth` it is the token that was fetched. `query` is
@@ -140,8 +144,11 @@ class Endpoint:
             object.__setattr__(self, "identity", self.base_url.rstrip("/"))
         if self.task == "custom" and self.provider == "openai":
             object.__setattr__(self, "provider", "custom")
+        if self.provider == "anthropic" and self.api_key_header is None and self.oauth is None:
+            object.__setattr__(self, "api_key_header", ANTHROPIC_KEY_HEADER)
         whole_address = self.base_url.rstrip("/").endswith("/invocations")
-        if self.provider == "databricks" and self.model is None and not whole_address:
+        served = self.provider in ("databricks", "custom")
+        if served and self.model is None and not whole_address:
             # The URL is made of it, so that it is part of whose answers these are.
             object.__setattr__(self, "model", self.name)
 

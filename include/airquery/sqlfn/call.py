@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airquery.endpoints.adapters import adapter_for
+from airquery.endpoints.parameters import whole
 from airquery.errors import StatementError
 from airquery.execute.fetch import published_structure
 from airquery.output.form import Form
@@ -180,10 +181,12 @@ def _check_extras(endpoint: Endpoint, given: Given) -> None:
             )
 
 
-def _parameters(endpoint: Endpoint, parameters: dict[str, object]) -> dict[str, object]:
+def _parameters(endpoint: Endpoint, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what is sent: NULL is the endpoint's own default, also for the temperature."""
+    parameters = whole({name: value for name, value in given.items() if value is not None})
     adapter_for(endpoint).check(endpoint, parameters)
-    if endpoint.task in ("chat", "completions"):
-        parameters.setdefault("temperature", DEFAULT_TEMPERATURE)
+    if endpoint.task in ("chat", "completions") and "temperature" not in given:
+        parameters["temperature"] = DEFAULT_TEMPERATURE
     return parameters
 
 

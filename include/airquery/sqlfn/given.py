@@ -108,7 +108,7 @@ class _Reader:
     def parameters(self) -> dict[str, object]:
         value = self._fields.pop("modelParameters", None)
         if isinstance(value, Mapping):
-            return {name: one for name, one in value.items() if one is not None}
+            return dict(value)
         if value is None:
             return {}
         raise StatementError(

@@ -4,7 +4,7 @@
 -- request ANY: for chat and completions the prompt as text; for chat also {'messages': [{'role': ..., 'content': ...}]}; for a custom model a struct whose fields are its features, or any value (one column, `input`). NULL gives NULL and asks nothing.
 -- returnType VARCHAR (constant): the type of the result, such as 'DOUBLE', 'STRUCT<a: INT, b: ARRAY<STRING>>' or schema_of_json('...'). Required for a custom model whose endpoint publishes none.
 -- failOnError BOOLEAN (constant): true: the first failed row fails the statement. false: the result is STRUCT(result T, errorMessage VARCHAR), one of the two NULL.
--- modelParameters STRUCT (constant): for chat, completions and embeddings, such as named_struct('max_tokens', 100, 'temperature', 0.2). `temperature` is 0.0 unless set, the rest is the endpoint's own default.
+-- modelParameters STRUCT (constant): for chat, completions and embeddings, such as named_struct('max_tokens', 100, 'temperature', 0.2). `temperature` is 0.0 unless set; NULL, here and for every other, is the endpoint's own default.
 -- responseFormat VARCHAR (constant): for chat. 'STRUCT<...>' gives a value of that type; '{"type": "json_schema", ...}', '{"type": "json_object"}' and a bare JSON Schema give text that was checked; '{"type": "text"}' is the default.
 -- files BLOB, VARCHAR or a list of them: pictures for a vision model: the bytes of JPEG or PNG files, or the paths of local ones. A NULL gives NULL and asks nothing.
 -- system VARCHAR (constant): an instruction that stands before the request.
