@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -98,6 +99,53 @@ def test_the_readmes_example_runs(
     assert output.split()[:3] == ["4", "0", "0"]
     assert float(output.split()[3]) > 0
     assert server.requests[0].headers["authorization"] == "Bearer a-key-of-this-test"
+
+
+def test_the_references_python_function_answers(tmp_path: Path) -> None:
+    [program] = blocks("docs/reference/endpoints.md", "python")
+
+    output = subprocess.check_output(
+        [sys.executable, "-c", program],
+        text=True,
+        env={**os.environ, "AIRQUERY_HOME": str(tmp_path)},
+    )
+
+    assert "HELLO" in output
+
+
+def test_the_examples_of_databricks_sql_run(
+    connection: duckdb.DuckDBPyConnection, server: EndpointServer, settings: airquery.Settings
+) -> None:
+    registry = airquery.Registry.from_mapping({"reviews-llm": server.endpoint("reviews-llm")})
+    airquery.register(connection, registry=registry, settings=settings)
+    connection.execute(
+        "CREATE TABLE reviews AS SELECT i AS id, 'good ' || i AS text, 'en' AS lang FROM range(4) AS r(i)"
+    )
+    table, stream = blocks("docs/reference/databricks-sql.md", "sql")
+
+    airquery.run(
+        connection, table, dialect="databricks", variables={"output": "made", "lang": "en"}
+    )
+    for number in (4, 5):
+        airquery.run(connection, stream, dialect="databricks")
+        connection.execute("INSERT INTO reviews VALUES (?, 'new', 'de')", [number])
+
+    assert connection.sql("SELECT id, answer FROM made ORDER BY id").fetchall() == [
+        (i, f"It's a review:\ngood {i}") for i in range(4)
+    ]
+    assert connection.sql("SELECT id, answer FROM answers ORDER BY id").fetchall() == [
+        *((i, f"good {i}") for i in range(4)),
+        (4, "new"),
+    ]
+    assert server.count == 9
+
+
+@pytest.mark.parametrize("instead", [INSTEAD, NOT_OFFERED])
+def test_what_is_refused_is_documented_as_it_is_said(instead: dict[str, str]) -> None:
+    text = (ROOT / "docs/reference/databricks-sql.md").read_text()
+    rows = {f"| `{name}` | {mend} |".replace("||", r"\|\|") for name, mend in instead.items()}
+
+    assert rows <= set(text.splitlines())
 
 
 def names_in(rows: Iterable[str]) -> list[str]:
