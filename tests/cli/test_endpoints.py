@@ -32,6 +32,7 @@ endpoints:
     base_url: http://127.0.0.1:9/v1
     model: vectors
     api_key: ${NOBODY_SET_THIS}
+functions: {ai_embed: not-yet, default: chat-llm}
 """
 
 
@@ -53,11 +54,13 @@ def test_the_list_shows_every_endpoint_and_what_one_lacks(
     ended = command("endpoints", "list", "--endpoints", "some.yaml")
 
     assert ended.code == 0
-    *table, problem = ended.out.splitlines()
+    *table, one, others, problem = ended.out.splitlines()
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table if "│" in line]
+    assert one == "ai_embed asks not-yet by default"
+    assert others == "every other function asks chat-llm by default"
     assert cells == [
         ["chat-llm", "chat", "openai", "small", "http://127.0.0.1:9/v1", "set"],
-        ["model-server", "custom", "custom", "", "http://127.0.0.1:9/serve", "none"],
+        ["model-server", "custom", "custom", "model-server", "http://127.0.0.1:9/serve", "none"],
         ["not-yet", "", "", "", "not usable, see below", ""],
     ]
     assert "'not-yet'" in problem

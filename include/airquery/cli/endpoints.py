@@ -30,10 +30,11 @@ endpoints = typer.Typer(name="endpoints", no_args_is_help=True, help="Show or tr
 
 @endpoints.command("list")
 def list_endpoints(*, file: File = None) -> None:
-    """List the declared endpoints, also those that cannot be used yet, with what they lack."""
+    """List the declared endpoints, also those that cannot be used yet, and the functions' defaults."""
     from rich.table import Table  # noqa: PLC0415 - not needed to show the help
 
     from airquery.cli.rows import print_table  # noqa: PLC0415
+    from airquery.endpoints.registry import DEFAULT  # noqa: PLC0415
     from airquery.errors import InvalidEndpoint  # noqa: PLC0415
 
     registry = _registry(file)
@@ -53,6 +54,9 @@ def list_endpoints(*, file: File = None) -> None:
             table.add_row(name, "", "", "", "not usable, see below", "")
             problems.append(str(error))
     print_table(table, sys.stdout)
+    for function, name in registry.defaults():
+        who = "every other function" if function == DEFAULT else function
+        typer.echo(harmless(f"{who} asks {name} by default"))
     for problem in problems:
         typer.echo(harmless(problem))
 

@@ -137,6 +137,10 @@ class Registry:
         """Return the functions that have a default endpoint of their own, sorted."""
         return tuple(sorted(name for name in self._defaults if name != DEFAULT))
 
+    def defaults(self) -> tuple[tuple[str, str], ...]:
+        """Return which endpoint each function asks by default, and "default" the others, sorted."""
+        return tuple(sorted(self._defaults.items()))
+
     def default_name(self, function: str) -> str | None:
         """Return the name that is set for a function, or for all."""
         return self._defaults.get(function, self._defaults.get(DEFAULT))
