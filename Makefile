@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint types bench ui lock help
+.PHONY: setup demo test lint types docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -22,7 +22,7 @@ INSTALLED := .venv/.installed
 MIGRATED := .airflow/.migrated
 # The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
 DUCKDB_15 := build/duckdb-1.5
-ON_BOTH := tests/plan tests/sqlfn tests/output tests/test_run.py tests/warehouse
+ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/test_run.py tests/warehouse
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.
@@ -51,6 +51,10 @@ lint: $(INSTALLED)
 ## types   mypy --strict
 types: $(INSTALLED)
 	@$(VENV)/mypy
+
+## docs    write the pages that are made from the code
+docs: $(INSTALLED)
+	@$(VENV)/python -m airquery.sqlfn.reference docs/reference/functions.md
 
 ## bench   measure; ARGS=... goes to tests/benchmarks/run.py
 bench: $(INSTALLED)

@@ -113,6 +113,14 @@ def test_the_references_python_function_answers(tmp_path: Path) -> None:
     assert "HELLO" in output
 
 
+def test_the_reference_of_functions_is_the_one_that_make_docs_writes() -> None:
+    from airquery.sqlfn.reference import reference  # noqa: PLC0415
+
+    written = (ROOT / "docs/reference/functions.md").read_text(encoding="utf-8")
+
+    assert written == reference(), "run `make docs`"
+
+
 def test_the_examples_of_databricks_sql_run(
     connection: duckdb.DuckDBPyConnection, server: EndpointServer, settings: airquery.Settings
 ) -> None:
@@ -160,3 +168,12 @@ def test_the_readme_lists_every_operator() -> None:
     operators = {name for name in airquery_airflow.__all__ if name.endswith("Operator")}
 
     assert operators <= set(names_in(rows))
+
+
+def test_the_readme_lists_every_function() -> None:
+    from airquery.sqlfn.functions import functions  # noqa: PLC0415
+
+    text = (ROOT / "README.md").read_text()
+    listed = re.findall(r"^\| `(ai_\w+)\(", text, re.MULTILINE)
+
+    assert sorted(listed) == sorted(functions())

@@ -27,6 +27,10 @@ class Script:
 
     answer: Callable[[Mapping[str, Any]], object] = field(default=lambda _: Reply())
 
+    def __call__(self, body: Mapping[str, Any]) -> object:
+        """Answer a request by what is set when it comes in."""
+        return self.answer(body)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -109,12 +113,14 @@ def _sent(asked: Asked) -> list[str]:
 @pytest.fixture
 def ways(tmp_path: Path) -> Iterator[Ways]:
     script = Script()
-    with EndpointServer(answer=lambda body: script.answer(body)) as server:
+    with EndpointServer(answer=script) as server:
         registry = airquery.Registry.from_mapping(
             {"llm": server.endpoint("llm"), "vectors": server.endpoint("vectors", "embeddings")}
         )
         connections = [
-            airquery.connect(registry=registry, settings=airquery.Settings.read(home=tmp_path / way))
+            airquery.connect(
+                registry=registry, settings=airquery.Settings.read(home=tmp_path / way)
+            )
             for way in ("planned", "inline")
         ]
         yield Ways(server, script, *connections)

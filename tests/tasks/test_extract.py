@@ -136,9 +136,7 @@ def test_a_value_of_another_type_fails_its_row_by_name(
 def test_a_failed_request_is_told_in_its_row_and_fails_no_statement(ways: Ways) -> None:
     ways.server.fail_when(lambda body: "bad" in str(body["messages"][-1]), Reply(status=400))
 
-    asked = ways.ask(
-        "SELECT ai_extract(t, '[\"a\"]') AS r FROM (VALUES ('good'), ('bad')) AS v(t)"
-    )
+    asked = ways.ask("SELECT ai_extract(t, '[\"a\"]') AS r FROM (VALUES ('good'), ('bad')) AS v(t)")
 
     good, bad = (orjson.loads(value) for value in asked.values)
     assert (good["response"], good["error_message"]) == ({"a": ""}, None)

@@ -59,7 +59,12 @@ def test_a_chat_endpoint_is_refused_by_name(ways: Ways) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other", "value"),
-    [([1, 0], [2, 0], 1.0), ([1, 0], [-1, 0], -1.0), ([0, 0], [1, 0], 0.0), ([1, 1], [1, 0], 0.7071)],
+    [
+        ([1, 0], [2, 0], 1.0),
+        ([1, 0], [-1, 0], -1.0),
+        ([0, 0], [1, 0], 0.0),
+        ([1, 1], [1, 0], 0.7071),
+    ],
 )
 def test_the_cosine_is_of_the_angle_alone(
     one: Sequence[float], other: Sequence[float], value: float

@@ -146,9 +146,7 @@ def test_an_embedding_is_a_list_of_doubles(ways: Ways) -> None:
 
 @pytest.mark.parametrize("call", ECHOES)
 def test_a_failed_row_stands_beside_the_others(ways: Ways, call: str) -> None:
-    ways.server.fail_when(
-        lambda body: body["messages"][-1]["content"] == "bad", Reply(status=400)
-    )
+    ways.server.fail_when(lambda body: body["messages"][-1]["content"] == "bad", Reply(status=400))
     told = call.removesuffix(")") + ", failOnError => false)"
 
     asked = ways.ask(
@@ -164,14 +162,16 @@ def test_a_failed_row_stands_beside_the_others(ways: Ways, call: str) -> None:
         airquery.run(ways.planned, f"SELECT {call} FROM (VALUES ('bad')) AS v(t)")
 
 
-def test_details_tell_of_usage_and_source(ways: Ways) -> None:
-    [first] = ways.ask("SELECT ai_fix_grammar('one two', details => true) AS r").values
-    again = airquery.run(ways.planned, "SELECT ai_fix_grammar('one two', details => true) AS r")
+@pytest.mark.parametrize("source", ["endpoint", "journal"])
+def test_details_tell_of_usage_and_source(ways: Ways, source: str) -> None:
+    sql = "SELECT ai_fix_grammar('one two', details => true) AS r"
+    for _ in range(1 if source == "endpoint" else 2):
+        run = airquery.run(ways.planned, sql)
 
-    assert (first["result"], first["source"]) == ("one two", "endpoint")
-    assert first["usage"]["completion_tokens"] == 2
-    assert again.table is not None
-    assert again.table.to_pylist()[0]["r"]["source"] == "journal"
+    assert run.table is not None
+    [row] = run.table.to_pylist()
+    assert (row["r"]["result"], row["r"]["source"]) == ("one two", source)
+    assert row["r"]["usage"]["completion_tokens"] == 2
 
 
 def test_model_parameters_go_with_every_function(ways: Ways) -> None:

@@ -15,6 +15,7 @@ import typer
 import airquery
 from airquery.cli.commands import Commands
 from airquery.cli.endpoints import endpoints
+from airquery.cli.functions import show_functions
 from airquery.cli.message import error_message, say_error
 from airquery.cli.serve import serve
 from airquery.cli.sql import sql
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(sql)
 app.add_typer(endpoints)
+app.command("functions")(show_functions)
 app.command()(serve)
 
 

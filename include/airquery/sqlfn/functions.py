@@ -44,6 +44,11 @@ class Function:
     asks: bool
 
     @property
+    def headline(self) -> str:
+        """Return the first sentence of the summary."""
+        return self.summary.partition(". ")[0].rstrip(".") + "."
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Return the names of the arguments that must be given."""
         return tuple(one.name for one in self.arguments if one.default is None)
