@@ -10,7 +10,7 @@ import pytest
 
 import airquery
 from airquery.connection import close_engines
-from airquery.sqlfn.databricks import to_duckdb
+from airquery.sqlfn.script import read_select
 from airquery.testing import EndpointServer, Reply
 
 
@@ -79,7 +79,7 @@ class Ways:
         at = self.server.count
         run = airquery.run(self.planned, sql, dialect="databricks" if databricks else "duckdb")
         middle = self.server.count
-        text = to_duckdb(sql)[0] if databricks else sql
+        text = read_select(sql, dialect="databricks") if databricks else sql
         inline = self.inline.sql(text).to_arrow_table().to_pylist()
 
         assert run.table is not None

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+import airquery
 from airquery.tasks.probabilities import probabilities
 from airquery.testing import Reply
 from tests.tasks.test_classify import as_json, names, sql
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.tasks.conftest import Ways
 
 
@@ -156,6 +159,23 @@ def test_an_endpoint_without_probabilities_can_be_spared_the_parameter(ways: Way
 
     body = ways.server.requests[0].body
     assert (body["logprobs"], "top_logprobs" in body) == (False, False)
+
+
+def test_a_format_without_probabilities_is_not_asked_for_them(ways: Ways, tmp_path: Path) -> None:
+    ways.script.answer = lambda _: "B"
+    endpoint = ways.server.endpoint("claude", provider="anthropic")
+    connection = airquery.connect(
+        registry=airquery.Registry.from_mapping({"claude": endpoint}),
+        settings=airquery.Settings.read(home=tmp_path / "claude"),
+    )
+
+    run = airquery.run(connection, f"SELECT ai_decide('x', {as_json({'t': TEAM})}) AS r")
+
+    connection.close()
+    assert run.table is not None
+    answer = orjson.loads(run.table.to_pylist()[0]["r"])["response"]["answers"]["t"]
+    assert (answer["choice"], answer["probabilities"]) == ("it", None)
+    assert {"logprobs", "top_logprobs"} & ways.server.requests[0].body.keys() == set()
 
 
 def test_many_options_have_numbers_for_symbols(ways: Ways) -> None:

@@ -197,7 +197,7 @@ def test_a_quote_is_found_in_characters_with_any_white_space_and_case(
     ("schema", "told"),
     [
         (sql([]), "schema must be a list of names"),
-        (sql(["a", "a"]), "schema must be a list of names, each given once"),
+        (sql(["a", "A"]), "schema must be a list of names, each given once"),
         (as_json(["a", 1]), "schema must be a list of names"),
         (as_json({}), "schema must be an array of names, or an object of fields"),
         (as_json(7), "schema must be an array of names, or an object of fields"),

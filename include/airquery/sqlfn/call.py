@@ -125,7 +125,7 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
         form=_form(given, task, rules),
         steps=task.steps or single,
         strict=given.fail_on_error and task.envelope == "none",
-        parameters=_parameters(endpoint, {**task.parameters, **given.model_parameters}),
+        parameters=_parameters(endpoint, given.model_parameters, wished=task.parameters),
         response_format=response_format,
         system=task.system if task.system is not None else given.system,
         files=given.files,
@@ -181,13 +181,25 @@ def _check_extras(endpoint: Endpoint, given: Given) -> None:
             )
 
 
-def _parameters(endpoint: Endpoint, given: Mapping[str, object]) -> dict[str, object]:
+def _parameters(
+    endpoint: Endpoint, given: Mapping[str, object], *, wished: Mapping[str, object]
+) -> dict[str, object]:
     """Return what is sent: NULL is the endpoint's own default, also for the temperature."""
     parameters = whole({name: value for name, value in given.items() if value is not None})
     adapter_for(endpoint).check(endpoint, parameters)
+    if wished and _accepts(endpoint, {**wished, **parameters}):
+        parameters = {**wished, **parameters}
     if endpoint.task in ("chat", "completions") and "temperature" not in given:
         parameters["temperature"] = DEFAULT_TEMPERATURE
     return parameters
+
+
+def _accepts(endpoint: Endpoint, parameters: Mapping[str, object]) -> bool:
+    try:
+        adapter_for(endpoint).check(endpoint, parameters)
+    except StatementError:
+        return False
+    return True
 
 
 def _shape(

@@ -52,6 +52,9 @@ else:
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
 # The macro that all others are made of comes first; a macro is bound when it is made.
 FIRST = f"{FOLDER}/ask.sql"
+# A variable belongs to one connection, as its macros do.
+MADE = "SELECT getvariable('airquery_macros') = _ai_session()"
+NOTE_MADE = "SET VARIABLE airquery_macros = _ai_session()"
 NATIVE = (
     "_ai_session",
     "_ai_schema",
@@ -91,9 +94,12 @@ def add_functions(connection: duckdb.DuckDBPyConnection, session: Session) -> No
 
 
 def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the macros of one connection or cursor; doing it again changes nothing."""
+    """Create the macros of one connection or cursor; doing it again does nothing."""
+    if connection.execute(MADE).fetchall() == [(True,)]:
+        return
     with _stand_ins(connection):
         connection.execute(_macros())
+    connection.execute(NOTE_MADE)
 
 
 @cache

@@ -112,7 +112,7 @@ class _Reader:
         """Return the names of a list, each once."""
         names = value if isinstance(value, list) else []
         texts = [name for name in names if isinstance(name, str)]
-        if not texts or len(texts) < len(names) or len(set(texts)) < len(texts):
+        if not texts or len({text.casefold() for text in texts}) < len(names):
             raise invalid(self._function, "schema must be a list of names, each given once.")
         return texts
 

@@ -23,7 +23,7 @@ class Task:
 
     `endpoint_task` is the kind of endpoint it asks, None for any; with a kind there is a default
     endpoint. `system`, `response_format`, `shape` and `steps` stand instead of what the arguments
-    say, `parameters` before them. `as_text` asks rows that are no text as their JSON text. An
+    say; `parameters` are sent beside those of the call where the endpoint's format has them. `as_text` asks rows that are no text as their JSON text. An
     `envelope` holds the failure of its row, so that no row fails the statement.
     """
 

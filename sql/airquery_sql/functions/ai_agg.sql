@@ -1,4 +1,5 @@
 -- Do a task over all texts of a group, an aggregate like count.
+-- It takes no DISTINCT, FILTER, ORDER BY or OVER; choose the rows in a sub-query.
 -- Groups larger than one request are worked on in parts, and the answers of the parts are combined.
 --
 -- content ANY: the texts of the group. NULL ones are left out; a group without any is NULL and asks nothing.
