@@ -186,6 +186,19 @@ def test_many_options_have_numbers_for_symbols(ways: Ways) -> None:
     assert found["response"]["answers"]["t"]["choice"] == "label 254"
 
 
+def test_questions_may_be_a_struct(ways: Ways) -> None:
+    ways.script.answer = lambda _: "false"
+
+    asked = ways.ask(
+        "SELECT ai_decide('x', {'q': {'type': 'noul', 'instructions': ['a', 'b']}}) AS r"
+    )
+
+    assert asked.messages[0][0].splitlines()[1] == '["a","b"]'
+    assert orjson.loads(asked.values[0])["response"]["answers"] == {
+        "q": {"type": "noul", "noul": False, "probability": None}
+    }
+
+
 def test_a_null_state_gives_null(ways: Ways) -> None:
     asked = ways.ask(
         f"SELECT ai_decide(t, {as_json(QUESTIONS)}) AS r FROM (VALUES (NULL::VARCHAR)) AS v(t)"

@@ -28,9 +28,9 @@ ORDER = {
 }
 
 
-def nested(levels: int) -> dict[str, Any]:
+def nested(levels: int, leaf: object = "string") -> dict[str, Any]:
     """Return a schema whose innermost field is on that level."""
-    schema: dict[str, Any] = {"leaf": "string"}
+    schema: dict[str, Any] = {"leaf": leaf}
     for _ in range(levels - 1):
         schema = {"inner": {"type": "object", "properties": schema}}
     return schema
@@ -206,6 +206,7 @@ def test_a_quote_is_found_in_characters_with_any_white_space_and_case(
         (as_json(["a" * 151]), "must have 1 to 150 characters"),
         (as_json([""]), "must have 1 to 150 characters"),
         (as_json(nested(13)), "is nested deeper than 12 levels"),
+        (as_json(nested(12, {"type": "array"})), "is nested deeper than 12 levels"),
         (as_json({"a": {"type": "enum", "labels": names(501)}}), "has 501 labels; at most 500"),
         (as_json({"a": {"type": "enum"}}), "schema.a is an enum and needs labels"),
         (as_json({"a": {"type": "object"}}), "schema.a is an object and needs properties"),

@@ -75,7 +75,7 @@ def test_the_estimate_is_as_near_to_a_real_tokenizer_as_documented(
 
     total = sum(estimated) / sum(real)
     ratios = sorted(one / other for one, other in zip(estimated, real, strict=True) if other)
-    middle = ratios[len(ratios) // 20], ratios[-len(ratios) // 20]
+    middle = ratios[len(ratios) // 20], ratios[-(len(ratios) // 20)]
     text = (ROOT / "docs/reference/functions.md").read_text()
     assert f"{total:.3f}" in text
     assert f"{middle[0]:.2f} to {middle[1]:.2f}" in text

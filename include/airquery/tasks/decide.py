@@ -118,25 +118,23 @@ def decision(question: Question, answer: Answer) -> dict[str, object] | Failure:
     if shares is not None:
         symbol = max(shares, key=shares.__getitem__)
     confidence = None if shares is None else shares[symbol]
-    match question.kind:
-        case "choice":
-            return {
-                "type": "choice",
-                "choice": question.options[symbol],
-                "probabilities": _named(shares, question.options),
-                "confidence": confidence,
-            }
-        case "noul":
-            probability = None if shares is None else shares["true"]
-            return {"type": "noul", "noul": symbol == "true", "probability": probability}
-        case "score":
-            return {
-                "type": "score",
-                "score": float(symbol) if shares is None else _mean(shares),
-                "probabilities": shares,
-                "legend": dict(question.options),
-                "confidence": confidence,
-            }
+    if question.kind == "choice":
+        return {
+            "type": "choice",
+            "choice": question.options[symbol],
+            "probabilities": _named(shares, question.options),
+            "confidence": confidence,
+        }
+    if question.kind == "noul":
+        probability = None if shares is None else shares["true"]
+        return {"type": "noul", "noul": symbol == "true", "probability": probability}
+    return {
+        "type": "score",
+        "score": float(symbol) if shares is None else _mean(shares),
+        "probabilities": shares,
+        "legend": dict(question.options),
+        "confidence": confidence,
+    }
 
 
 def _mean(shares: Mapping[str, float]) -> float:

@@ -115,13 +115,9 @@ class _Reader:
     def _options(
         self, name: str, kind: Kind, criteria: object
     ) -> tuple[dict[str, str], dict[str, str]]:
-        match kind:
-            case "choice":
-                return self._choice(name, criteria)
-            case "noul":
-                return self._noul(name, criteria)
-            case "score":
-                return self._score(name, criteria)
+        if kind == "choice":
+            return self._choice(name, criteria)
+        return self._noul(name, criteria) if kind == "noul" else self._score(name, criteria)
 
     def _choice(self, name: str, criteria: object) -> tuple[dict[str, str], dict[str, str]]:
         described = dict.fromkeys(criteria) if isinstance(criteria, list) else criteria
