@@ -48,6 +48,14 @@ def test_an_answer_becomes_one_of_the_labels(ways: Ways, answer: str, label: str
     assert asked.values == [label]
 
 
+def test_a_label_may_have_marks_of_its_own(ways: Ways) -> None:
+    ways.script.answer = lambda _: '{"label": "c."}'
+
+    asked = ways.ask("SELECT ai_classify('x', ['C', 'C.', 'D']) AS r")
+
+    assert asked.values == ["C."]
+
+
 @pytest.mark.parametrize("answer", ['{"label": "later"}', '{"answer": "urgent"}', "no idea"])
 def test_an_answer_that_names_no_label_is_a_failure(ways: Ways, answer: str) -> None:
     ways.script.answer = lambda _: answer

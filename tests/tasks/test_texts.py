@@ -180,6 +180,16 @@ def test_model_parameters_go_with_every_function(ways: Ways) -> None:
     assert asked.bodies[0]["max_tokens"] == 9
 
 
+@pytest.mark.parametrize("outer", ["ai_translate(x, 'de')", "ai_similarity(x, 'a')"])
+def test_a_text_that_another_call_makes_is_asked_for_once(ways: Ways, outer: str) -> None:
+    inner = outer.replace("x", "ai_gen(t, cache => 'off')", 1)
+
+    asked = ways.ask(f"SELECT {inner} AS r FROM (VALUES ('a'), ('b')) AS v(t)")
+
+    prompts = [body["messages"][0]["content"] for body in asked.bodies if "messages" in body]
+    assert sum(one.startswith("Do what the user asks.") for one in prompts) == 2
+
+
 def test_a_function_can_build_on_another(ways: Ways) -> None:
     asked = ways.ask("SELECT ai_summarize(ai_translate('hello', 'de')) AS r")
 

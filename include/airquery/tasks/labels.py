@@ -30,8 +30,12 @@ class Labels:
 
     def find(self, text: str) -> str | None:
         """Return the label that a model meant: its case and the marks around it do not matter."""
-        wanted = text.strip(" \t\r\n\"'`.*").casefold()
-        return next((name for name in self.described if name.casefold() == wanted), None)
+        for written in (str.casefold, _bare):
+            wanted = written(text)
+            for name in self.described:
+                if written(name) == wanted:
+                    return name
+        return None
 
     def lines(self) -> str:
         """Return them as lines of a prompt."""
@@ -67,6 +71,10 @@ def read_labels(given: Given, *, least: int, most: int) -> Labels:
                 f"{LONGEST_DESCRIPTION:,} are allowed.",
             )
     return Labels(described=dict(pairs), listed=listed)
+
+
+def _bare(text: str) -> str:
+    return text.strip(" \t\r\n\"'`.*").casefold()
 
 
 def _parsed(given: Given, text: str) -> object:

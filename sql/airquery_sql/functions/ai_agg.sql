@@ -10,7 +10,7 @@
 -- modelParameters STRUCT (constant): as for ai_query.
 -- cache VARCHAR (constant): 'reuse', 'refresh' or 'off', as for ai_query.
 -- maxErrorRatio DOUBLE (constant): as for ai_query.
--- details BOOLEAN (constant): as for ai_query.
+-- details BOOLEAN (constant): as for ai_query; of the last request of a row only.
 -- version VARCHAR (constant): '1.0', the only one: it fixes the prompt and the form of the result.
 -- Returns: VARCHAR.
 CREATE OR REPLACE TEMP MACRO ai_agg(content, task, context_tokens := 8000, endpoint := NULL, failOnError := true, modelParameters := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, version := '1.0') AS

@@ -8,7 +8,7 @@
 -- maxErrorRatio DOUBLE (constant): as for ai_query.
 -- details BOOLEAN (constant): as for ai_query.
 -- version VARCHAR (constant): '1.0', the only one: it fixes the prompt and the form of the result.
--- Returns: BOOLEAN.
+-- Returns: BOOLEAN. With failOnError => false a struct, so WHERE takes (ai_filter(...)).result.
 CREATE OR REPLACE TEMP MACRO ai_filter(predicate, endpoint := NULL, failOnError := true, modelParameters := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, version := '1.0') AS
   _ai_ask(
     predicate,

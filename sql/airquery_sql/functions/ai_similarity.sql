@@ -7,7 +7,7 @@
 -- modelParameters STRUCT (constant): as for ai_query.
 -- cache VARCHAR (constant): 'reuse', 'refresh' or 'off', as for ai_query.
 -- maxErrorRatio DOUBLE (constant): as for ai_query.
--- details BOOLEAN (constant): as for ai_query.
+-- details BOOLEAN (constant): as for ai_query; of the last request of a row only.
 -- version VARCHAR (constant): '1.0', the only one: it fixes the prompt and the form of the result.
 -- Returns: FLOAT: 1.0 for identical texts, at most 1.0 for others; to rank by, not to measure.
 CREATE OR REPLACE TEMP MACRO ai_similarity(expr1, expr2, endpoint := NULL, failOnError := true, modelParameters := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, version := '1.0') AS
