@@ -115,6 +115,25 @@ def check_parameters(
             _check_json(endpoint, name, value)
 
 
+def in_one_spelling(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Make equal numbers equal: 0, 0.0 and a DOUBLE are one temperature, and one request.
+
+    What is no such number is left to `check_parameters`.
+    """
+    return {
+        name: _number(_BOUNDS[name], value) if name in _BOUNDS else value
+        for name, value in parameters.items()
+    }
+
+
+def _number(bounds: _Bounds, value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return value
+    if bounds.whole:
+        return int(value) if value == int(value) else value
+    return float(value)
+
+
 def refuse(endpoint: Endpoint, subcondition: str, problem: str) -> NoReturn:
     """Raise the `StatementError` for model parameters."""
     raise StatementError(

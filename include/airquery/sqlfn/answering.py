@@ -34,6 +34,7 @@ SLICE_S = 0.1
 WINDOW = 4096
 # What a request of JSON's own null is.
 NULL = "null"
+SHOWN = 200
 
 
 def answer_chunk(
@@ -115,12 +116,19 @@ class _Chunk:
     def _take(self, i: int, text: str, pictures: Sequence[bytes]) -> None:
         images = read_images(pictures, self._call.files)
         if isinstance(images, Failure):
-            key = blake2b(b"\0".join([text.encode(), *pictures]), digest_size=32).digest()
-            self._bound({key})
-            self._statement.refuse(key, images, strict=self._call.strict)
-            self._ended[i] = Ended(value=images)
-        else:
+            self._refuse(i, [text.encode(), *pictures], images)
+            return
+        try:
             self._open[i] = self._call.row(orjson.loads(text), images)
+        except orjson.JSONDecodeError:
+            # DuckDB writes NaN and infinities into JSON, which has none.
+            self._refuse(i, [text.encode()], _not_json(text))
+
+    def _refuse(self, i: int, parts: Sequence[bytes], failure: Failure) -> None:
+        key = blake2b(b"\0".join(parts), digest_size=32).digest()
+        self._bound({key})
+        self._statement.refuse(key, failure, strict=self._call.strict)
+        self._ended[i] = Ended(value=failure)
 
     def _advance(self) -> Sequence[Request]:
         """Take the rows as far as they get; return the requests that are needed for more."""
@@ -163,3 +171,11 @@ class _Chunk:
                 for i in range(self._count)
             ]
         )
+
+
+def _not_json(text: str) -> Failure:
+    return Failure(
+        condition="AI_FUNCTION_UNSUPPORTED_REQUEST",
+        message=f"The request has a number that JSON has not (NaN or an infinity), or is nested too "
+        f"deep: {text[:SHOWN]!r}. Write NULL instead of such a number.",
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airquery.endpoints.adapters import adapter_for
-from airquery.endpoints.parameters import whole
+from airquery.endpoints.parameters import in_one_spelling
 from airquery.errors import StatementError
 from airquery.execute.fetch import published_structure
 from airquery.output.form import Form
@@ -185,7 +185,8 @@ def _parameters(
     endpoint: Endpoint, given: Mapping[str, object], *, wished: Mapping[str, object]
 ) -> dict[str, object]:
     """Return what is sent: NULL is the endpoint's own default, also for the temperature."""
-    parameters = whole({name: value for name, value in given.items() if value is not None})
+    named = {name: value for name, value in given.items() if value is not None}
+    parameters = in_one_spelling(named)
     adapter_for(endpoint).check(endpoint, parameters)
     if wished and _accepts(endpoint, {**wished, **parameters}):
         parameters = {**wished, **parameters}

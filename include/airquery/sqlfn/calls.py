@@ -117,9 +117,31 @@ def _reason(node: exp.Anonymous, nodes: Sequence[exp.Anonymous]) -> str:
             for other in nodes
         ):
             return f"it stands beside another call in {ancestor.key.upper()}"
+        if _in_another_filter(node, nodes, ancestor):
+            return "another condition of the same SELECT holds a call too"
     if _filters_below_limit(node):
         return "a filter on it stands below a LIMIT"
     return ""
+
+
+def _in_another_filter(
+    node: exp.Anonymous, nodes: Sequence[exp.Anonymous], block: exp.Expr
+) -> bool:
+    """Tell whether two conditions of a block hold calls: which goes first, the optimizer says."""
+    mine = _condition_over(node, block)
+    others = [_condition_over(other, block) for other in nodes] if mine is not None else []
+    return any(other is not None and other is not mine for other in others)
+
+
+def _condition_over(node: exp.Expr, block: exp.Expr) -> exp.Expr | None:
+    """Return the condition of a block that holds a node: of a join, or a filter."""
+    if not isinstance(block, exp.Select):
+        return None
+    for part in (part for name in FILTERS for part in _listed(block.args.get(name))):
+        condition = part.args.get("on") if isinstance(part, exp.Join) else part
+        if isinstance(condition, exp.Expr) and _within(node, condition):
+            return condition
+    return None
 
 
 def _filters_below_limit(node: exp.Anonymous) -> bool:

@@ -51,7 +51,14 @@ class Given:
 
 def read_given(text: str) -> Given:
     """Read what a macro hands over. Raises `StatementError`."""
-    fields: dict[str, object] = orjson.loads(text)
+    try:
+        fields: dict[str, object] = orjson.loads(text)
+    except orjson.JSONDecodeError as problem:
+        # DuckDB writes these numbers into JSON, which has none.
+        raise StatementError(
+            "AI_INVALID_ARGUMENT_VALUE_ERROR",
+            f"A constant argument holds NaN or an infinity: {text[:200]}. Take it out.",
+        ) from problem
     function = str(fields.pop("function"))
     reader = _Reader(function, fields)
     given = Given(
