@@ -33,6 +33,39 @@ COLUMNS: tuple[tuple[str, Kind], ...] = (
 )
 
 
+# What an expression is made of; those that are asked for more often stand more often.
+LEAF = "{leaf}"
+_ASKED = "ai_query('llm', {asked})"
+TEXTS = (
+    LEAF,
+    LEAF,
+    *[_ASKED] * 4,
+    "ai_query('llm', {asked}, failOnError => false).result",
+    "ai_query('shaky', {asked}, failOnError => false).result",
+    "concat('x', {text})",
+    "({text} || {less})",
+    "coalesce({text}, {more})",
+    "CASE WHEN {whether} THEN {text} ELSE {more} END",
+    "(SELECT min({inside}) FROM {source})",
+    "upper({text})",
+)
+CONDITIONS = (
+    LEAF,
+    "{text} LIKE '%{digit}%'",
+    "{asked} LIKE '%{digit}%'",
+    "{text} IS NULL",
+    "{more} IS NULL",
+    "{text} = {less}",
+    "NOT ({whether})",
+    "({whether} AND {or_whether})",
+    "({whether} OR {or_whether})",
+    "EXISTS (SELECT 1 FROM {source} WHERE {where})",
+    "NOT EXISTS (SELECT 1 FROM {source} WHERE {where})",
+    "{text} IN (SELECT {of_it} FROM {source})",
+    "{text} NOT IN (SELECT {of_it} FROM {source})",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """The columns an expression may name, and where new aliases come from."""
@@ -61,74 +94,43 @@ class Scope:
 @st.composite
 def texts(draw: st.DrawFn, scope: Scope, depth: int) -> str:
     """Draw an expression of type VARCHAR."""
-    leaves = [*scope.of("text"), "'a'", "NULL::VARCHAR"]
-    if depth <= 0:
-        return draw(st.sampled_from(leaves))
-    inner = texts(scope, depth - 1)
-    match draw(st.sampled_from("lccccfdnkoxsa")):
-        case "c":
-            return f"ai_query('llm', {draw(inner)})"
-        case "f":
-            return f"ai_query('llm', {draw(inner)}, failOnError => false).result"
-        case "d":
-            return f"ai_query('shaky', {draw(inner)}, failOnError => false).result"
-        case "n":
-            return f"concat('x', {draw(inner)})"
-        case "k":
-            return f"({draw(inner)} || {draw(texts(scope, depth - 2))})"
-        case "o":
-            return f"coalesce({draw(inner)}, {draw(inner)})"
-        case "x":
-            condition = draw(conditions(scope, depth - 1))
-            return f"CASE WHEN {condition} THEN {draw(inner)} ELSE {draw(inner)} END"
-        case "s":
-            source, columns = draw(sources(scope, depth - 2))
-            value = draw(texts(scope.plus(columns), depth - 1))
-            return f"(SELECT min({value}) FROM {source})"
-        case "a":
-            return f"upper({draw(inner)})"
-        case _:
-            return draw(st.sampled_from(leaves))
+    leaves = st.sampled_from([*scope.of("text"), "'a'", "NULL::VARCHAR"])
+    template = draw(st.sampled_from(TEXTS)) if depth > 0 else LEAF
+    return draw(leaves if template == LEAF else _filled(template, scope, depth))
 
 
 @st.composite
 def conditions(draw: st.DrawFn, scope: Scope, depth: int) -> str:
     """Draw an expression of type BOOLEAN."""
-    numbers = scope.of("number") or ["1"]
-    if depth <= 0:
-        return f"{draw(st.sampled_from(numbers))} < {draw(st.integers(0, 5))}"
-    text, inner = texts(scope, depth), conditions(scope, depth - 1)
-    match draw(st.sampled_from("lluuenaoixmr")):
-        case "l":
-            return f"{draw(text)} LIKE '%{draw(st.integers(0, 3))}%'"
-        case "u":
-            return f"{draw(text)} IS NULL"
-        case "e":
-            return f"{draw(text)} = {draw(texts(scope, depth - 1))}"
-        case "n":
-            return f"NOT ({draw(inner)})"
-        case "a":
-            return f"({draw(inner)} AND {draw(inner)})"
-        case "o":
-            return f"({draw(inner)} OR {draw(inner)})"
-        case "x":
-            source, columns = draw(sources(scope, depth - 2))
-            condition = draw(conditions(scope.plus(columns), depth - 1))
-            wanted = draw(st.sampled_from(["EXISTS", "NOT EXISTS"]))
-            return f"{wanted} (SELECT 1 FROM {source} WHERE {condition})"
-        case "m":
-            source, columns = draw(sources(scope, depth - 2))
-            value = draw(texts(scope.only(columns), depth - 1))
-            wanted = draw(st.sampled_from(["IN", "NOT IN"]))
-            return f"{draw(text)} {wanted} (SELECT {value} FROM {source})"
-        case _:
-            return f"{draw(st.sampled_from(numbers))} < {draw(st.integers(0, 5))}"
+    number = draw(st.sampled_from(scope.of("number") or ["1"]))
+    template = draw(st.sampled_from(CONDITIONS)) if depth > 0 else LEAF
+    if template == LEAF:
+        return f"{number} < {draw(st.integers(0, 5))}"
+    return draw(_filled(template, scope, depth))
 
 
 @st.composite
-def sources(
-    draw: st.DrawFn, scope: Scope, depth: int
-) -> tuple[str, tuple[tuple[str, Kind], ...]]:
+def _filled(draw: st.DrawFn, template: str, scope: Scope, depth: int) -> str:
+    """Draw what a template has places for."""
+    source, columns = draw(sources(scope, depth - 2)) if "{source}" in template else ("", ())
+    fillings: dict[str, st.SearchStrategy[object]] = {
+        "asked": texts(scope, depth - 1).map(lambda text: _row_of(scope, text)),
+        "text": texts(scope, depth - 1),
+        "more": texts(scope, depth - 1),
+        "less": texts(scope, depth - 2),
+        "whether": conditions(scope, depth - 1),
+        "or_whether": conditions(scope, depth - 1),
+        "inside": texts(scope.plus(columns), depth - 1),
+        "of_it": texts(scope.only(columns), depth - 1) if columns else st.just(""),
+        "where": conditions(scope.plus(columns), depth - 1),
+        "digit": st.integers(0, 3),
+    }
+    wanted = {name: it for name, it in fillings.items() if f"{{{name}}}" in template}
+    return template.format(source=source, **{name: draw(it) for name, it in wanted.items()})
+
+
+@st.composite
+def sources(draw: st.DrawFn, scope: Scope, depth: int) -> tuple[str, tuple[tuple[str, Kind], ...]]:
     """Draw what may stand after FROM, and the columns it brings."""
     free = scope.only(())
     shape = draw(st.sampled_from("ttttqjlc" if depth > 0 else "tttc"))
@@ -151,9 +153,7 @@ def sources(
 
 
 @st.composite
-def selects(
-    draw: st.DrawFn, scope: Scope, depth: int
-) -> tuple[str, tuple[tuple[str, Kind], ...]]:
+def selects(draw: st.DrawFn, scope: Scope, depth: int) -> tuple[str, tuple[tuple[str, Kind], ...]]:
     """Draw a SELECT: plain, grouped or with a window; text columns only, and one number."""
     source, columns = draw(sources(scope, depth))
     inside = scope.plus(columns)
@@ -207,6 +207,16 @@ def _windowed(draw: st.DrawFn, scope: Scope, depth: int) -> tuple[list[str], str
     return [draw(st.sampled_from([lag, f"ai_query('llm', {lag})"]))], tail
 
 
+def _row_of(scope: Scope, text: str) -> str:
+    """Return a text that depends on the row.
+
+    DuckDB asks a constant while it plans, and what it plans then depends on the answer.
+    """
+    if any(name in text for name, _ in scope.columns):
+        return text
+    return f"concat({text}, {scope.columns[0][0]})"
+
+
 def _first(scope: Scope) -> str:
     return (scope.of("text") or ["'a'"])[0]
 
@@ -216,9 +226,7 @@ def _order(scope: Scope) -> str:
 
 
 @st.composite
-def queries(
-    draw: st.DrawFn, scope: Scope, depth: int
-) -> tuple[str, tuple[tuple[str, Kind], ...]]:
+def queries(draw: st.DrawFn, scope: Scope, depth: int) -> tuple[str, tuple[tuple[str, Kind], ...]]:
     """Draw a query: a SELECT or a UNION of two of one width, in an order, with a limit."""
     text, columns = draw(selects(scope, depth))
     if draw(st.integers(0, 4)) == 0:
@@ -255,7 +263,5 @@ def statements(draw: st.DrawFn, depth: int = 3) -> str:
     return f"WITH {name} AS {materialized}({text}) {draw(queries(with_cte, depth))[0]}"
 
 
-def _under(
-    alias: str, columns: tuple[tuple[str, Kind], ...]
-) -> tuple[tuple[str, Kind], ...]:
+def _under(alias: str, columns: tuple[tuple[str, Kind], ...]) -> tuple[tuple[str, Kind], ...]:
     return tuple((f"{alias}.{name}", kind) for name, kind in columns)

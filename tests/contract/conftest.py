@@ -75,9 +75,11 @@ def execute(connection: duckdb.DuckDBPyConnection, sql: str, way: str) -> Rows:
     if way == "planned":
         table = airquery.run(connection, sql).table
         assert table is not None
-    else:
-        table = connection.sql(sql).to_arrow_table()
-    return table.to_pylist()
+        return table.to_pylist()
+    # A relation would plan the statement twice, and each time compute what is constant in it.
+    found = connection.execute(sql)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def value(connection: duckdb.DuckDBPyConnection, call: str, way: str = "planned") -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 
 import airquery
@@ -12,6 +11,8 @@ from tests.contract.conftest import REFUSED, WAYS, error, execute, value
 
 
 if TYPE_CHECKING:
+    import duckdb
+
     from airquery.testing import EndpointServer
 
 NOT_SENT = object()
@@ -265,6 +266,8 @@ def test_null_gives_null_and_asks_nothing(
 def test_what_only_chat_has_is_refused_elsewhere_before_anything_is_asked(
     connection: duckdb.DuckDBPyConnection, server: EndpointServer, endpoint: str, argument: str
 ) -> None:
-    with pytest.raises(REFUSED, match=f"{argument.split()[0]} works with chat endpoints only"):
+    with pytest.raises(
+        REFUSED, match=f"{argument.split(maxsplit=1)[0]} works with chat endpoints only"
+    ):
         airquery.run(connection, f"SELECT ai_query('{endpoint}', 'x', 'STRING', {argument})")
     assert server.count == 0

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 DDL = "STRUCT<label: STRING, score: DOUBLE>"
 WANTED = {
     "type": "object",
-    "properties": {"label": {"type": "string", "enum": ["good", "bad"]}, "score": {"type": "number"}},
+    "properties": {
+        "label": {"type": "string", "enum": ["good", "bad"]},
+        "score": {"type": "number"},
+    },
     "required": ["label"],
     "additionalProperties": False,
 }
@@ -239,7 +242,9 @@ def test_an_answer_that_does_not_fit_is_a_failure_that_keeps_it(
     condition, problem = MISFITS[format_, answer]
 
     for way in WAYS:
-        found = value(connection, asked(format_, more=", details => true, failOnError => false"), way)
+        found = value(
+            connection, asked(format_, more=", details => true, failOnError => false"), way
+        )
         assert found["result"] is None
         assert found["errorMessage"].startswith(condition)
         assert problem in found["errorMessage"]

@@ -153,7 +153,9 @@ def test_the_other_names_of_the_two_fields_are_there_when_they_are_set(
 
     kind = kind_of(connection, call.replace("s,", "'x',"))
     for way in WAYS:
-        good, bad = execute(connection, f"SELECT {call} AS r FROM (VALUES ('x'), ('bad')) v(s)", way)
+        good, bad = execute(
+            connection, f"SELECT {call} AS r FROM (VALUES ('x'), ('bad')) v(s)", way
+        )
         assert good["r"] == {
             "result": "x",
             "errorMessage": None,
@@ -237,7 +239,13 @@ def test_what_no_answer_can_be_is_refused_before_anything_is_asked(
 def test_a_row_that_fails_leaves_the_rows_beside_it(
     connection: duckdb.DuckDBPyConnection, said: dict[str, object]
 ) -> None:
-    said |= {"1": '{"a": 1}', "2": "no", "3": '{"a": "x"}', "4": '{"a": null}', "5": '{"a": 5, "b": 1}'}
+    said |= {
+        "1": '{"a": 1}',
+        "2": "no",
+        "3": '{"a": "x"}',
+        "4": '{"a": null}',
+        "5": '{"a": 5, "b": 1}',
+    }
     sql = (
         "SELECT i, ai_query('llm', i::VARCHAR, responseFormat => 'STRUCT<a: INT>', failOnError => false)"
         " AS r FROM range(1, 6) AS t(i)"
@@ -251,7 +259,13 @@ def test_a_row_that_fails_leaves_the_rows_beside_it(
             {"a": None},
             {"a": 5},
         ]
-        assert [row["r"]["errorMessage"] is None for row in rows] == [True, False, False, True, True]
+        assert [row["r"]["errorMessage"] is None for row in rows] == [
+            True,
+            False,
+            False,
+            True,
+            True,
+        ]
 
 
 def test_run_counts_and_names_the_failed_rows(
@@ -269,9 +283,7 @@ def test_run_counts_and_names_the_failed_rows(
     assert run.table is not None
     assert run.table.to_pydict() == {"r": [0, 1, None, None, 4, 5]}
     assert (run.stats.requests, run.stats.sent, run.stats.failed) == (6, 6, 2)
-    found = {
-        (f.condition, f.http_status, f.retryable, f.attempts, f.raw) for f in run.failures
-    }
+    found = {(f.condition, f.http_status, f.retryable, f.attempts, f.raw) for f in run.failures}
     assert found == {
         ("AI_FUNCTION_HTTP_PARSE_CAST_ERROR", None, False, 1, "no number"),
         ("AI_FUNCTION_HTTP_REQUEST_ERROR", 400, False, 1, '{"error":"too long"}'),

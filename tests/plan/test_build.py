@@ -69,6 +69,14 @@ def test_calls_are_ordered_by_what_they_build_on(
             "it stands beside another call in OR",
         ),
         (
+            "SELECT u.s FROM t JOIN u ON ai_query('a', t.s) = '' WHERE ai_query('b', t.s) IS NULL",
+            "another condition of the same SELECT holds a call too",
+        ),
+        (
+            "SELECT s FROM t WHERE ai_query('a', v) = '' GROUP BY s HAVING ai_query('b', s) IS NULL",
+            "another condition of the same SELECT holds a call too",
+        ),
+        (
             "WITH RECURSIVE r AS (SELECT 'x' s UNION ALL SELECT ai_query('a', s) FROM r WHERE s <> '') SELECT s FROM r",
             "the statement is recursive",
         ),

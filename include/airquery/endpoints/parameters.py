@@ -121,12 +121,12 @@ def in_one_spelling(parameters: Mapping[str, object]) -> dict[str, object]:
     What is no such number is left to `check_parameters`.
     """
     return {
-        name: _number(_BOUNDS[name], value) if name in _BOUNDS else value
+        name: _number(BOUNDS[name], value) if name in BOUNDS else value
         for name, value in parameters.items()
     }
 
 
-def _number(bounds: _Bounds, value: object) -> object:
+def _number(bounds: Bounds, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return value
     if bounds.whole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Literal, TypeAlias
 
@@ -36,8 +37,21 @@ def find_json(text: str, *, kind: Kind = "any", repair: bool = True) -> object:
     except orjson.JSONDecodeError:
         value = _repaired(text, kind) if repair else None
     if _is_of(kind, value) or (kind == "any" and value is not None):
-        return value
+        return _writable(value)
     raise NotJson(f"no JSON {'value' if kind == 'any' else kind} in it")
+
+
+def _writable(value: object) -> object:
+    """Return a value that can be written again as it is. Raises `NotJson`."""
+    try:
+        orjson.dumps(value)
+        # Where one looks for JSON, NaN and infinities are found too; orjson would write null.
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise NotJson(
+            "it is nested too deep, or holds a number or a character that JSON has not"
+        ) from problem
+    return value
 
 
 def _repaired(text: str, kind: Kind) -> object:
@@ -47,7 +61,10 @@ def _repaired(text: str, kind: Kind) -> object:
     starts = [at for bracket in _OPENING[kind] if (at := body.find(bracket)) >= 0]
     if not starts:
         return None
-    value: object = json_repair.loads(body[min(starts) :])
+    try:
+        value: object = json_repair.loads(body[min(starts) :])
+    except (RecursionError, ValueError):
+        return None
     if kind == "object" and isinstance(value, list):
         # Several documents came back as one list: the first object is the answer.
         return next((item for item in value if isinstance(item, dict)), None)

@@ -105,7 +105,7 @@ def _typed(answer: Answer, structure: Structure) -> str | Failure:
         return _dumps(value)
     kind = _kind(structure)
     if kind == "any":
-        return _scalar_text(value)
+        return _scalar_text(answer, value)
     try:
         return _dumps(find_json(value, kind=kind, repair=answer.finish_reason != "length"))
     except NotJson as problem:
@@ -145,12 +145,15 @@ def _checked_text(answer: Answer, text: str, shape: Shape) -> str | Failure:
     return _dumps(_dumps(value))
 
 
-def _scalar_text(text: str) -> str:
+def _scalar_text(answer: Answer, text: str) -> str | Failure:
     """Read a scalar answer; what is not JSON is left to the cast, as a string."""
     try:
         return _dumps(orjson.loads(text))
     except orjson.JSONDecodeError:
         return _dumps(text.strip())
+    except orjson.JSONEncodeError:
+        # JSON may be read deeper than it can be written.
+        return not_json(answer, "it is nested too deep")
 
 
 def _kind(structure: Structure) -> Kind:

@@ -99,7 +99,8 @@ class _Chunk:
         """Return the column; unless it waits, NULL for rows whose value is not known yet."""
         self._statement.check()
         while needed := self._advance():
-            self._bound({r.key for r in needed})
+            keys = {request.key for request in needed}
+            self._bound(keys)
             self._engine.ask(
                 needed, self._statement, strict=self._call.strict, cache=self._call.cache
             )
@@ -108,7 +109,7 @@ class _Chunk:
                 # What the journal knew is known by now.
                 self._advance()
                 break
-            self._wait_for({r.key for r in needed})
+            self._wait_for(keys)
         if self._open and self._call.steps.repeats:
             self._statement.note_unfinished()
         return self._column()
