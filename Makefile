@@ -22,7 +22,8 @@ INSTALLED := .venv/.installed
 MIGRATED := .airflow/.migrated
 # The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
 DUCKDB_15 := build/duckdb-1.5
-ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/test_run.py tests/warehouse
+ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/contract tests/test_run.py \
+	tests/test_property.py tests/warehouse
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.

@@ -9,7 +9,7 @@
 -- files BLOB, VARCHAR or a list of them: pictures for a vision model: the bytes of JPEG or PNG files, or the paths of local ones. A NULL gives NULL and asks nothing.
 -- system VARCHAR (constant): an instruction that stands before the request.
 -- cache VARCHAR (constant): 'reuse' takes an answer of the journal; 'refresh' asks again and remembers the new answer; 'off' neither looks nor remembers.
--- maxErrorRatio DOUBLE (constant): with failOnError => false: the share of this call's distinct requests, 0.0 to 1.0, that may fail; above it the statement fails. Needs airquery.run, the command or an operator.
+-- maxErrorRatio DOUBLE (constant): with failOnError => false: the share of this call's distinct requests, 0.0 to 1.0, that may fail; above it the statement fails. Calls with the same constants count together. Needs airquery.run, the command or an operator.
 -- details BOOLEAN (constant): true: the result is a struct that also says usage, model, finish_reason, latency_s, source (journal or endpoint), request_id, error_code, http_status, retryable, attempts and the raw answer of a failure.
 -- reask BOOLEAN (constant): true: an answer that does not fit its type or schema is sent back once, with what is wrong with it.
 -- Returns: VARCHAR for chat and completions, DOUBLE[] for embeddings, returnType or the type of responseFormat where there is one.
