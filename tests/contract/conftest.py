@@ -83,8 +83,8 @@ def execute(connection: duckdb.DuckDBPyConnection, sql: str, way: str) -> Rows:
 
 
 def value(connection: duckdb.DuckDBPyConnection, call: str, way: str = "planned") -> Any:
-    """Return the value of one call."""
-    [row] = execute(connection, f"SELECT {call} AS value", way)
+    """Return the value of one call, for one row of a column `i`."""
+    [row] = execute(connection, f"SELECT {call} AS value FROM range(1) AS t(i)", way)
     return row["value"]
 
 

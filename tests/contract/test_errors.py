@@ -115,60 +115,62 @@ def one_prediction(*values: object) -> Reply:
     return Reply(body={"predictions": list(values)})
 
 
+ALL_OR_NONE = "failOnError => true"
+# DuckDB alone may compute a constant call more than once, so each call depends on a row.
 # The condition, the call, what the endpoint replies, what the message names, requests per row.
 AFTER: list[tuple[str, str, Reply, tuple[str, ...], int]] = [
     (
         "AI_FUNCTION_HTTP_REQUEST_ERROR",
-        "ai_query('llm', 'x', {})",
+        "ai_query('llm', left('x', 9 + i), {})",
         Reply(status=400, body={"error": {"message": "too long", "type": "invalid_request_error"}}),
         ("'llm'", "HTTP 400", "too long"),
         1,
     ),
     (
         "AI_FUNCTION_HTTP_REQUEST_ERROR",
-        "ai_query('llm', 'x', {})",
+        "ai_query('llm', left('x', 9 + i), {})",
         Reply(status=404),
         ("'llm'", "HTTP 404", "base_url"),
         1,
     ),
     (
         "AI_FUNCTION_HTTP_REQUEST_ERROR",
-        "ai_query('llm', 'x', {})",
+        "ai_query('llm', left('x', 9 + i), {})",
         Reply(status=503, headers={"Retry-After": "0"}),
         ("'llm'", "HTTP 503"),
         3,
     ),
     (
         "AI_FUNCTION_INVALID_HTTP_RESPONSE",
-        "ai_query('llm', 'x', {})",
+        "ai_query('llm', left('x', 9 + i), {})",
         Reply(body={"choices": [{"message": {"refusal": "I will not."}}]}),
         ("'llm'", "a refusal: I will not."),
         1,
     ),
     (
         "AI_FUNCTION_HTTP_PARSE_CAST_ERROR",
-        "ai_query('model', 'x', 'INT', {})",
+        "ai_query('model', left('x', 9 + i), 'INT', {})",
         one_prediction("many"),
         ("many", "does not fit its type"),
         1,
     ),
     (
         "AI_FUNCTION_HTTP_PARSE_COLUMNS_ERROR",
-        "ai_query('model', 'x', 'STRUCT<a: INT>', {})",
+        "ai_query('model', left('x', 9 + i), 'STRUCT<a: INT>', {})",
         one_prediction({"a": 1, "b": 2, "c": 3}),
         ("b, c", "returnType"),
         1,
     ),
     (
         "AI_FUNCTION_JSON_PARSE_ERROR",
-        "ai_query('llm', 'x', responseFormat => 'STRUCT<a: INT>', {})",
+        "ai_query('llm', left('x', 9 + i), responseFormat => 'STRUCT<a: INT>', {})",
         Reply(body={"choices": [{"message": {"content": "none"}, "finish_reason": "stop"}]}),
         ("'none'",),
         1,
     ),
     (
         "AI_FUNCTION_UNSUPPORTED_REQUEST",
-        "ai_query('llm', {{'a': 1}}, {})",
+        "ai_query('llm', {{'a': i}}, {})",
         Reply(),
         ("'llm'", "'messages'"),
         0,
@@ -191,7 +193,7 @@ def test_a_row_that_fails_is_named_by_its_condition(
 
     found = value(connection, call.format("failOnError => false, details => true"), way)
     assert server.count == requests
-    told = error(connection, f"SELECT {call.format('failOnError => true')}", way)
+    told = error(connection, f"SELECT {call.format(ALL_OR_NONE)} FROM range(1) AS t(i)", way)
     connection.close()
 
     assert (found["result"], found["error_code"]) == (None, condition)

@@ -40,9 +40,14 @@ def server() -> Iterator[EndpointServer]:
         yield server
 
 
-def ask(prompt: str, more: str = "failOnError => false") -> str:
-    """Return a statement that asks one prompt for an INT."""
-    return f"SELECT ai_query('llm', '{prompt}', returnType => 'INT', reask => true, {more}) AS r"
+def ask(prompt: str, more: str = "failOnError => false", asked: str = "") -> str:
+    """Return a statement that asks one prompt for an INT.
+
+    The prompt is that of a row: DuckDB alone may compute a constant call more than once.
+    """
+    asked = asked or f"left('{prompt}', 100 + i)"
+    arguments = f"returnType => 'INT', reask => true, {more}"
+    return f"SELECT ai_query('llm', {asked}, {arguments}) AS r FROM range(1) AS t(i)"
 
 
 EXPECTED: dict[str, tuple[object, int, str | None]] = {
@@ -103,7 +108,7 @@ def test_the_turns_of_a_request_stand_before_the_correction(
 ) -> None:
     turns = "{'messages': [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'mended'}]}"
 
-    run = airquery.run(connection, ask("x").replace("'x'", turns))
+    run = airquery.run(connection, ask("mended", asked=turns))
 
     messages: Any = server.requests[1].body["messages"]
     assert [turn["role"] for turn in messages] == ["system", "user", "assistant", "user"]

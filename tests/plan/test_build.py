@@ -28,6 +28,10 @@ from airquery.plan.build import build
             "SELECT ai_query('a', s) FROM t UNION ALL SELECT ai_query('b', s) FROM u",
             [("a", 1, True), ("b", 1, True)],
         ),
+        (
+            "SELECT lag(ai_query('b', s)) OVER (PARTITION BY ai_query('a', s) ORDER BY i) FROM t",
+            [("b", 2, True), ("a", 1, True)],
+        ),
         ("INSERT INTO z SELECT ai_query('a', s) FROM t", [("a", 1, True)]),
         ("COPY (SELECT ai_query('a', s) FROM t) TO 'x.csv'", [("a", 1, True)]),
         ("SELECT ai_query($endpoint, s) FROM t", [(None, 1, True)]),

@@ -180,7 +180,7 @@ def _used_as_filter(node: exp.Expr, block: exp.Select) -> bool:
 
 def _feeds(t: exp.Expr, s: exp.Expr) -> bool:
     """Tell whether the answer to `t` can reach the arguments, or the rows, of `s`."""
-    if _within(t, s):
+    if _within(t, s) or _steers_window_of(t, s):
         return True
     if _within(s, t):
         return False
@@ -193,6 +193,15 @@ def _feeds(t: exp.Expr, s: exp.Expr) -> bool:
     if at_t[0] != at_s[0]:
         return at_t[0] < at_s[0]
     return at_s[0] <= CLAUSES["joins"] and at_t[1] < at_s[1]
+
+
+def _steers_window_of(t: exp.Expr, s: exp.Expr) -> bool:
+    """Tell whether `t` says which rows a window function with `s` in its arguments looks at.
+
+    DuckDB evaluates the arguments of lag and its like only for the rows that are looked at.
+    """
+    windows = [a for a in _ancestors(s) if isinstance(a, exp.Window)]
+    return any(_within(s, w.this) and _within(t, w) and not _within(t, w.this) for w in windows)
 
 
 def _reads_alias(s: exp.Expr, t: exp.Expr, block: exp.Select) -> bool:
