@@ -45,7 +45,6 @@ BAD_REPLIES: dict[str, tuple[Reply, str]] = {
     "choices of numbers": (Reply(body={"choices": 5}), ANSWER),
     "no content": (Reply(body={"choices": [{"message": {"content": None}}]}), ANSWER),
     "content of numbers": (Reply(body={"choices": [{"message": {"content": 5}}]}), ANSWER),
-    "a lone surrogate": (Reply(body=chat('"\\ud800"')), ANSWER),
     "bytes that are no UTF-8": (Reply(body=chat('"x"').replace(b"x", b"\xff\xfe")), ANSWER),
     "NaN": (Reply(body=chat("NaN")), ANSWER),
     "very deep JSON": (Reply(body=b"[" * 100_000), ANSWER),
@@ -80,6 +79,14 @@ def test_a_bad_reply_is_one_failed_row_beside_the_others(
     assert rows["bad"]["errorMessage"].startswith(f"[{condition}] ")
     assert {s: rows[s] for s in "ab"} == {s: {"result": s, "errorMessage": None} for s in "ab"}
     assert server.count == 3
+
+
+def test_half_a_character_in_an_answer_is_replaced_and_the_rest_of_it_kept(
+    connection: duckdb.DuckDBPyConnection, server: EndpointServer
+) -> None:
+    server.fail_when(lambda _: True, Reply(body=chat('"good \\ud800 morning"')))
+
+    assert value(connection, "ai_query('llm', 'x')") == "good \ufffd morning"
 
 
 TEXTS = {
@@ -185,7 +192,7 @@ PREDICTIONS: dict[str, object] = {
     "none": {"predictions": []},
     "two for one row": {"predictions": [1, 2]},
     "no list": {"predictions": 5},
-    "missing": {"outputs": [1]},
+    "missing": {"something": "else"},
     "null": {"predictions": None},
 }
 

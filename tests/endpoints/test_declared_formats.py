@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
-import yaml
 
 from airquery.endpoints import Endpoint, Limits, Registry
 from airquery.errors import InvalidEndpoint
@@ -64,21 +60,6 @@ def declared(**fields: object) -> Endpoint:
 )
 def test_a_format_is_declared_by_its_fields(fields: dict[str, object], endpoint: Endpoint) -> None:
     assert declared(**fields) == endpoint
-
-
-def test_the_examples_of_the_reference_can_be_declared() -> None:
-    page = Path(__file__).parents[2] / "docs" / "reference" / "endpoints.md"
-    examples = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
-    declared_ones = {
-        name: {**fields, "api_key": "${KEY}"}
-        for example in examples
-        for name, fields in yaml.safe_load(example)["endpoints"].items()
-    }
-
-    registry = Registry.from_mapping(declared_ones, environ={"KEY": "k"})
-
-    assert {"reviews-llm", "llama", "claude"} <= set(registry.names())
-    assert [registry.get(name).name for name in registry.names()] == list(registry.names())
 
 
 def test_a_request_for_embeddings_carries_32_inputs_unless_declared() -> None:

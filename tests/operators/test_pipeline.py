@@ -204,10 +204,11 @@ def test_a_task_that_was_killed_is_finished_by_its_retry_and_nothing_is_asked_tw
     assert rows("SELECT reviews, answered FROM reviews.evaluation") == [(10, 10)]
 
 
-def test_a_day_without_any_answer_fails_with_the_reason_and_without_the_key(
+def test_a_day_without_any_answer_fails_with_the_reason(
     dag: DAG, rows: Rows, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with EndpointServer(answer=answer, api_key="another-key") as server:
+    with EndpointServer(answer=answer) as server:
+        server.fail_when(lambda _: True, Reply(status=403))
         connect(monkeypatch, server)
         for task in dag.tasks:
             task.retries = 0
@@ -219,6 +220,20 @@ def test_a_day_without_any_answer_fails_with_the_reason_and_without_the_key(
     assert rows("SELECT count(*), count(reason) FROM reviews.quarantine") == [(10, 10)]
     said = "".join(capfd.readouterr())
     assert "None of the 10 reviews of 2026-10-03 has a usable answer." in said
+
+
+def test_a_rejected_key_fails_the_task_at_once_and_is_not_shown(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with EndpointServer(answer=answer, api_key="another-key") as server:
+        connect(monkeypatch, server)
+        ran = run_day(dag, DAY)
+
+    assert ran.tasks["infer"] == "failed"
+    assert ran.tasks["evaluate"] == "upstream_failed"
+    said = "".join(capfd.readouterr())
+    assert "Check the endpoint's api_key" in said
+    assert said.count("starting task_id=infer") <= 1
     assert KEY not in said
 
 

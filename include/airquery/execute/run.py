@@ -183,16 +183,21 @@ class Engine:
             if not flights:
                 return
             endings = await self._endings(flights)
-        again = smaller(flights, endings)
-        for group in again:
-            self._launch_as_one(group)
-        relaunched = {flight.request.key for group in again for flight in group}
-        await asyncio.gather(
-            *[
-                self._remember(flight, ending)
+            again = smaller(flights, endings)
+            relaunched = {flight.request.key for group in again for flight in group}
+            ended = [
+                (flight, ending)
                 for flight, ending in zip(flights, endings, strict=True)
                 if flight.request.key not in relaunched
             ]
+            # Before the next in line is sent: what failed here may hold for it too.
+            for flight, ending in ended:
+                if isinstance(ending.outcome, Failure):
+                    self._land(flight, ending)
+        for group in again:
+            self._launch_as_one(group)
+        await asyncio.gather(
+            *[self._remember(*one) for one in ended if isinstance(one[1].outcome, Answer)]
         )
 
     async def _endings(self, flights: Sequence[Flight]) -> Sequence[Ending]:
@@ -212,7 +217,7 @@ class Engine:
     async def _remember(self, flight: Flight, ending: Ending) -> None:
         """Make an answer durable, then settle its flight."""
         try:
-            if isinstance(ending.outcome, Answer) and flight.cache != "off":
+            if flight.cache != "off":
                 record = self._record(flight.request, ending)
                 written = self._journal.append(record, replace=flight.cache == "refresh")
                 await asyncio.wrap_future(written)

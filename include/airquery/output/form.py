@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import orjson
 
 from airquery.answer import Answer, Failure
-from airquery.errors import RowFailed
+from airquery.errors import EndpointRefused, RowFailed
 
 
 if TYPE_CHECKING:
@@ -70,11 +70,14 @@ class Form:
         return {**fields, **DETAILS} if self.details else fields
 
     def text(self, value: str | Failure, result: Result | None, *, metadata: str = "null") -> str:
-        """Write one row as JSON text of `structure`. Raises `RowFailed` where there is no place."""
+        """Write one row as JSON text of `structure`.
+
+        Raises `RowFailed` where a failure has no place, or `EndpointRefused` if it is fatal.
+        """
         failed = isinstance(value, Failure)
         if self.kind == "value":
             if isinstance(value, Failure):
-                raise RowFailed(value)
+                raise EndpointRefused(value) if value.fatal else RowFailed(value)
             return value
         shown, message = ("null", str(value)) if failed else (str(value), None)
         if self.kind == "response":
