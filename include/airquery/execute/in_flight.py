@@ -17,6 +17,7 @@ from airquery.execute.flight import Cache, Flight
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.statement import Result, Statement
     from airquery.request import Request
 
@@ -63,6 +64,15 @@ class InFlight:
             for flight in flights:
                 self._flights.pop(flight.request.key, None)
         return True
+
+    def unsent_to(self, endpoint: Endpoint) -> list[Flight]:
+        """Return what is not on the wire yet of the flights to an endpoint."""
+        with self._lock:
+            return [
+                flight
+                for flight in self._flights.values()
+                if not flight.on_wire and flight.request.endpoint == endpoint
+            ]
 
     def settle(self, flight: Flight, result: Result) -> None:
         """Tell everyone who waits how it ended. Only the payer's counters show its price."""

@@ -236,6 +236,10 @@ class Engine:
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
         self._in_flight.settle(flight, result)
+        if isinstance(ending.outcome, Failure) and ending.outcome.fatal and ending.attempts:
+            # Nobody who waits for this endpoint has to find it out by a request of its own.
+            for other in self._in_flight.unsent_to(flight.request.endpoint):
+                self._land(other, Ending(outcome=ending.outcome))
 
     def _replay(self, flight: Flight, record: Record) -> None:
         """Settle a flight by a remembered reply, read as if it came now."""
