@@ -6,7 +6,7 @@ import pytest
 
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.endpoint import Endpoint
-from airquery.endpoints.parameters import whole
+from airquery.endpoints.parameters import in_one_spelling
 from airquery.errors import StatementError
 
 
@@ -93,13 +93,13 @@ def test_sound_and_unknown_parameters_pass(parameters: dict[str, object]) -> Non
 def test_whole_numbers_are_sent_as_such_where_the_wire_has_them() -> None:
     given = {"max_tokens": 100.0, "seed": 7.0, "top_k": 5, "temperature": 1.0, "top_p": 0.5}
 
-    settled = whole({**given, "max_completion_tokens": 2.5, "stop": None})
+    settled = in_one_spelling({**given, "max_completion_tokens": 2.5, "stop": None})
 
     assert repr(settled) == (
         "{'max_tokens': 100, 'seed': 7, 'top_k': 5, 'temperature': 1.0, 'top_p': 0.5, "
         "'max_completion_tokens': 2.5, 'stop': None}"
     )
-    assert whole(settled) == settled
+    assert in_one_spelling(settled) == settled
 
 
 ANTHROPIC = Endpoint(name="llm", task="chat", provider="anthropic", base_url="http://h", model="m")

@@ -18,7 +18,13 @@ from airquery.answer import Answer, Usage
 from airquery.endpoints import wire
 from airquery.endpoints.endpoint import Secret
 from airquery.endpoints.messages import blocks, image_url, messages_of, without_system
-from airquery.endpoints.parameters import BOUNDS, RESERVED, Bounds, check_parameters, whole
+from airquery.endpoints.parameters import (
+    BOUNDS,
+    RESERVED,
+    Bounds,
+    check_parameters,
+    in_one_spelling,
+)
 from airquery.errors import StatementError
 
 
@@ -70,7 +76,7 @@ class AnthropicMessages:
         """Write text as one user message, and an object of `messages` as those."""
         endpoint = request.endpoint
         system, messages = without_system(request, messages_of(request))
-        given = whole(request.parameters)
+        given = in_one_spelling(request.parameters)
         stop = given.get("stop", given.get("stop_sequences"))
         own = {
             "system": system,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from airquery.answer import Answer
 from airquery.endpoints import wire
 from airquery.endpoints.messages import blocks, image_url, messages_of, without_system
-from airquery.endpoints.parameters import RESERVED, check_parameters, whole
+from airquery.endpoints.parameters import RESERVED, check_parameters, in_one_spelling
 
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class OpenAIResponses:
         """Write text as one item of the user, and an object of `messages` as one item each."""
         endpoint = request.endpoint
         instructions, messages = without_system(request, messages_of(request))
-        given = whole(request.parameters)
+        given = in_one_spelling(request.parameters)
         own = {
             "instructions": instructions,
             "input": [_item(message) for message in messages],

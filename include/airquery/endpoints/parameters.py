@@ -61,17 +61,12 @@ _WHOLE: Final = frozenset(
 )
 
 
-def whole(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters with whole numbers as such where the wire has them.
+def in_one_spelling(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Make equal numbers equal: 0, 0.0 and a DOUBLE are one temperature, `100.0` tokens are 100.
 
-    Doing it twice changes nothing, and what is no whole number stays as it is.
+    Doing it twice changes nothing. What is no such number is left to `check_parameters`.
     """
-    return {
-        name: int(value)
-        if name in _WHOLE and isinstance(value, float) and value.is_integer()
-        else value
-        for name, value in parameters.items()
-    }
+    return {name: _spelled(name, value) for name, value in parameters.items()}
 
 
 def check_parameters(
@@ -86,7 +81,9 @@ def check_parameters(
 
     `unsupported` says of each parameter that the format does not have what to do instead.
     """
-    for name, value in whole(parameters).items():
+    for name, given in parameters.items():
+        # A message shows other numbers as they were written.
+        value = _spelled(name, given) if name in _WHOLE else given
         if name.lower() in unsupported and value is not None:
             refuse(
                 endpoint,
@@ -115,23 +112,12 @@ def check_parameters(
             _check_json(endpoint, name, value)
 
 
-def in_one_spelling(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Make equal numbers equal: 0, 0.0 and a DOUBLE are one temperature, and one request.
-
-    What is no such number is left to `check_parameters`.
-    """
-    return {
-        name: _number(BOUNDS[name], value) if name in BOUNDS else value
-        for name, value in parameters.items()
-    }
-
-
-def _number(bounds: Bounds, value: object) -> object:
+def _spelled(name: str, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return value
-    if bounds.whole:
+    if name in _WHOLE:
         return int(value) if value == int(value) else value
-    return float(value)
+    return float(value) if name in BOUNDS else value
 
 
 def refuse(endpoint: Endpoint, subcondition: str, problem: str) -> NoReturn:

@@ -16,7 +16,7 @@ import orjson
 from airquery.answer import Failure, Usage
 from airquery.endpoints.adapter import HttpRequest
 from airquery.endpoints.failures import error_text
-from airquery.endpoints.parameters import whole
+from airquery.endpoints.parameters import in_one_spelling
 from airquery.endpoints.redaction import KEY_USER, basic, raw, readable, redact, sentence
 from airquery.errors import StatementError
 
@@ -71,7 +71,7 @@ def url(endpoint: Endpoint, path: str) -> str:
 
 def payload(request: Request, own: Mapping[str, object]) -> dict[str, object]:
     """Put the format's own fields over the parameters, and leave out what is NULL."""
-    fields = {**whole(request.parameters), "model": request.endpoint.model, **own}
+    fields = {**in_one_spelling(request.parameters), "model": request.endpoint.model, **own}
     return {name: value for name, value in fields.items() if value is not None}
 
 
