@@ -24,6 +24,8 @@ MIGRATED := .airflow/.migrated
 DUCKDB_15 := build/duckdb-1.5
 ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/contract tests/test_run.py \
 	tests/test_property.py tests/warehouse
+# On every core, up to four; tests/conftest.py says which tests stay together.
+PYTEST := $(VENV)/python -m pytest -q -n auto --maxprocesses=4 --dist=loadgroup
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.
@@ -39,10 +41,9 @@ demo: $(INSTALLED) $(MIGRATED)
 
 ## test    lint, types, then all tests with a summary of coverage
 test: lint types $(DUCKDB_15)
-	@$(VENV)/coverage run -m pytest $(ARGS)
-	@$(VENV)/coverage report --skip-covered --skip-empty
+	@$(PYTEST) --cov --cov-report=term $(ARGS)
 	@echo 'The engine again, on DuckDB 1.5'
-	@PYTHONPATH=$(DUCKDB_15) $(VENV)/python -m pytest -q -p no:cacheprovider $(ON_BOTH)
+	@PYTHONPATH=$(DUCKDB_15) $(PYTEST) -p no:cacheprovider $(ON_BOTH)
 
 ## lint    ruff: rules and format
 lint: $(INSTALLED)

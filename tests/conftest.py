@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +14,10 @@ from airquery.testing import EndpointServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import duckdb
 
+TESTS = Path(__file__).parent
 TASKS = {
     "llm": "chat",
     "other": "chat",
@@ -31,6 +32,14 @@ def registry_of(server: EndpointServer, **overrides: object) -> airquery.Registr
     return airquery.Registry.from_mapping(
         {name: server.endpoint(name, task, **overrides) for name, task in TASKS.items()}  # type: ignore[arg-type]
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and all that run Airflow in one: it is slow to start."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        group = "airflow" if folder in {"dags", "operators"} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_decimal_number_of_tokens_is_sent_as_a_whole_one(
     )
 
     sent = server.requests[0].body
-    assert (repr(sent[field]), repr(sent["temperature"])) == ("100", "1")
+    assert (repr(sent[field]), repr(sent["temperature"])) == ("100", "1.0")
 
 
 def test_a_parameter_that_a_format_never_takes_is_refused_before_the_first_request(
