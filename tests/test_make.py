@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ["setup", "demo", "test", "lint", "types", "docs", "bench", "ui", "lock", "help"]
+TARGETS = ["setup", "demo", "test", "cover", "lint", "types", "docs", "bench", "ui", "lock", "help"]
 
 # Stand in for `airquery serve` and `airflow standalone`: each says how it was started, and stays.
 SERVE = """

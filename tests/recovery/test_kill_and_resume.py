@@ -39,7 +39,11 @@ try:
     else:
         print("rows", len(connection.sql("SELECT ai_query('llm', s) AS r FROM t").fetchall()), flush=True)
 except BaseException as problem:
-    print("stopped", type(problem).__name__, flush=True)
+    # What Ctrl-C stopped may come before Ctrl-C itself.
+    try:
+        print("stopped", type(problem).__name__, flush=True)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", flush=True)
     assert airquery.run(connection.cursor(), "SELECT 1 AS one").table.num_rows == 1
     print("works on", flush=True)
 """
