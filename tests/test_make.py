@@ -11,13 +11,8 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 ROOT = Path(__file__).parents[1]
@@ -71,14 +66,6 @@ def ports() -> dict[str, int]:
         socket.create_server(("127.0.0.1", 0)) as two,
     ):
         return {"SERVE_PORT": one.getsockname()[1], "UI_PORT": two.getsockname()[1]}
-
-
-@pytest.fixture
-def sigint_reaches_children() -> Iterator[None]:
-    """Undo what a shell does to its background jobs: they ignore SIGINT, and so do all below them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def stamp(folder: Path) -> None:
@@ -185,7 +172,6 @@ def test_the_lock_gives_pip_one_hashed_uv(checkout: Path) -> None:
     assert not lines[-1].endswith("\\")
 
 
-@pytest.mark.usefixtures("sigint_reaches_children")
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_starts_after_the_models_and_leaves_no_process(
     checkout: Path, ports: dict[str, int], by: signal.Signals
