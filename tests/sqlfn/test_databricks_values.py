@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import airquery
-from airquery.sqlfn.databricks_schema import schema_of_json
+from airquery.sqlfn.schema_of import schema_of_json
 from airquery.sqlfn.script import read_script
 
 

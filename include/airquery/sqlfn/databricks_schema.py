@@ -1,33 +1,17 @@
-"""schema_of_json('...'): the DDL that Spark gives for a JSON text."""
+"""schema_of_json('...') in a statement: computed while it is translated."""
 
 from __future__ import annotations
 
-import json
-from typing import TypeAlias
-
 from sqlglot import exp
 
-from airquery.errors import StatementError
 from airquery.sqlfn.databricks_refused import refused
 from airquery.sqlfn.databricks_text import replace_all
-
-
-# A type's name, a list of one, or the fields of an object; None for null.
-Kind: TypeAlias = "str | list[Kind] | dict[str, Kind] | None"
-
-_END_OF_BIGINT = 2**63
-_SCALARS = {bool: "BOOLEAN", float: "DOUBLE", str: "STRING"}
-_WIDER = ("BIGINT", "DECIMAL(38,0)", "DOUBLE")
+from airquery.sqlfn.schema_of import schema_of_json
 
 
 def json_schemas(tree: exp.Expr) -> exp.Expr:
     """Compute schema_of_json of a literal. Raises `StatementError`."""
     return replace_all(tree, exp.Anonymous, _schema)
-
-
-def schema_of_json(text: str) -> str:
-    """Describe a JSON text. Raises `ValueError` for text that is no JSON."""
-    return _ddl(_kind(json.loads(text)))
 
 
 def _schema(node: exp.Anonymous) -> exp.Expr:
@@ -38,55 +22,4 @@ def _schema(node: exp.Anonymous) -> exp.Expr:
             pass
         case _:
             raise refused("schema_of_json of an expression")
-    try:
-        return exp.Literal.string(schema_of_json(text.name))
-    except ValueError as problem:
-        raise StatementError(
-            "AI_FUNCTION_COMPILATION_ERROR",
-            f"schema_of_json: {text.name!r} is not JSON ({problem}).",
-        ) from problem
-
-
-def _kind(value: object) -> Kind:
-    match value:
-        case int() if not isinstance(value, bool):
-            return "BIGINT" if -_END_OF_BIGINT <= value < _END_OF_BIGINT else "DECIMAL(38,0)"
-        case dict():
-            return {name: _kind(field) for name, field in value.items()}
-        case list():
-            item: Kind = None
-            for one in value:
-                item = _shared(item, _kind(one))
-            return [item]
-    return _SCALARS.get(type(value))
-
-
-def _shared(one: Kind, other: Kind) -> Kind:
-    """Return the type that holds the values of both."""
-    match one, other:
-        case (None, kind) | (kind, None):
-            return kind
-        case dict(), dict():
-            return {name: _shared(one.get(name), other.get(name)) for name in {**one, **other}}
-        case [a], [b]:
-            return [_shared(a, b)]
-        case str(), str() if one in _WIDER and other in _WIDER:
-            return max(one, other, key=_WIDER.index)
-    return one if one == other else "STRING"
-
-
-def _ddl(kind: Kind) -> str:
-    match kind:
-        case dict():
-            # Spark sorts the fields that it finds by name.
-            fields = ", ".join(f"{_field(name)}: {_ddl(kind[name])}" for name in sorted(kind))
-            return f"STRUCT<{fields}>"
-        case [item]:
-            return f"ARRAY<{_ddl(item)}>"
-        case str():
-            return kind
-    return "STRING"
-
-
-def _field(name: str) -> str:
-    return name if name.isidentifier() else "`" + name.replace("`", "``") + "`"
+    return exp.Literal.string(schema_of_json(text.name))

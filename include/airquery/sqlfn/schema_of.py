@@ -1,60 +1,80 @@
 """`schema_of_json`: the DDL of a JSON example, as Spark infers it.
 
-Whole numbers are BIGINT, others DOUBLE, null is STRING, fields are in alphabetical order as Spark
-sorts them. The items of an array share one type: of objects the union of their fields.
+Whole numbers are BIGINT or, beyond 64 bits, DECIMAL, others DOUBLE, null is STRING; fields are in
+alphabetical order as Spark sorts them. The items of an array share one type: of objects the union
+of their fields, of what has nothing in common STRING.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
-
-import orjson
+import json
+from typing import TypeAlias
 
 from airquery.errors import StatementError
 
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+# A type's name, a list of one, or the fields of an object; None for null.
+Kind: TypeAlias = "str | list[Kind] | dict[str, Kind] | None"
 
-
-_PLAIN = re.compile(r"[A-Za-z_]\w*")
+SHOWN = 60
+_END_OF_BIGINT = 2**63
+_SCALARS = {bool: "BOOLEAN", float: "DOUBLE", str: "STRING"}
+_WIDER = ("BIGINT", "DECIMAL(38,0)", "DOUBLE")
 
 
 def schema_of_json(document: str) -> str:
-    """Return the DDL type of a JSON text, for returnType. Raises `StatementError`."""
+    """Return the DDL type of a JSON text. Raises `StatementError`."""
     try:
-        value = orjson.loads(document)
-    except orjson.JSONDecodeError as problem:
+        # Unlike orjson it reads whole numbers of any size.
+        value = json.loads(document)
+    except ValueError as problem:
         raise StatementError(
-            "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE",
-            f"schema_of_json: {document[:60]!r} is not JSON ({problem}). Give an example document.",
+            "AI_FUNCTION_COMPILATION_ERROR",
+            f"schema_of_json: {document[:SHOWN]!r} is not JSON ({problem}). Give an example document.",
         ) from problem
-    return _type([value])
+    return _ddl(_kind(value))
 
 
-def _type(values: Sequence[object]) -> str:
-    """Return the type that all these values have."""
-    known = [value for value in values if value is not None]
-    if known and all(isinstance(value, bool) for value in known):
-        return "BOOLEAN"
-    if known and all(type(value) is int for value in known):
-        return "BIGINT"
-    if known and all(type(value) in {int, float} for value in known):
-        return "DOUBLE"
-    if known and all(isinstance(value, list) for value in known):
-        items = [item for value in known if isinstance(value, list) for item in value]
-        return f"ARRAY<{_type(items)}>"
-    if known and all(isinstance(value, dict) for value in known):
-        return _struct([value for value in known if isinstance(value, dict)])
+def _kind(value: object) -> Kind:
+    match value:
+        case int() if not isinstance(value, bool):
+            return "BIGINT" if -_END_OF_BIGINT <= value < _END_OF_BIGINT else "DECIMAL(38,0)"
+        case dict():
+            return {name: _kind(field) for name, field in value.items()}
+        case list():
+            item: Kind = None
+            for one in value:
+                item = _shared(item, _kind(one))
+            return [item]
+    return _SCALARS.get(type(value))
+
+
+def _shared(one: Kind, other: Kind) -> Kind:
+    """Return the type that holds the values of both."""
+    match one, other:
+        case (None, kind) | (kind, None):
+            return kind
+        case dict(), dict():
+            return {name: _shared(one.get(name), other.get(name)) for name in {**one, **other}}
+        case [a], [b]:
+            return [_shared(a, b)]
+        case str(), str() if one in _WIDER and other in _WIDER:
+            return max(one, other, key=_WIDER.index)
+    return one if one == other else "STRING"
+
+
+def _ddl(kind: Kind) -> str:
+    match kind:
+        case dict():
+            # Spark sorts the fields that it finds by name.
+            fields = ", ".join(f"{_field(name)}: {_ddl(kind[name])}" for name in sorted(kind))
+            return f"STRUCT<{fields}>"
+        case [item]:
+            return f"ARRAY<{_ddl(item)}>"
+        case str():
+            return kind
     return "STRING"
 
 
-def _struct(objects: Sequence[dict[str, object]]) -> str:
-    names = sorted({name for one in objects for name in one})
-    fields = [f"{_name(name)}: {_type([one.get(name) for one in objects])}" for name in names]
-    return f"STRUCT<{', '.join(fields)}>"
-
-
-def _name(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else "`" + name.replace("`", "``") + "`"
+def _field(name: str) -> str:
+    return name if name.isidentifier() else "`" + name.replace("`", "``") + "`"
