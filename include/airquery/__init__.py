@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from airquery.endpoints.registry import Registry
     from airquery.errors import AirqueryError
     from airquery.execute.fetch import fetch, probe
-    from airquery.execute.statement import Cancel, RunStats
+    from airquery.execute.statement import Cancel
+    from airquery.execute.stats import RunStats
     from airquery.runner import Run, run
     from airquery.settings import Settings
     from airquery.sqlfn.script import endpoint_names
@@ -58,7 +59,7 @@ _HOMES = {
     "Publication": "warehouse",
     "Registry": "endpoints.registry",
     "Run": "runner",
-    "RunStats": "execute.statement",
+    "RunStats": "execute.stats",
     "Settings": "settings",
     "Usage": "answer",
     "Warehouse": "warehouse",

@@ -1,9 +1,10 @@
 """Run a statement with its requests answered ahead: `airquery.run`.
 
 The statement runs on a worker thread and the caller's thread waits in Python, so that Ctrl-C, a
-kill and progress get through while DuckDB is busy. For each statement: collect requests round by
-round while they are being answered, then run the text itself, which finds its answers there; what
-was not collected is asked in passing. Both see one snapshot: they share a transaction.
+kill and progress get through while DuckDB is busy. While the text itself runs, readers on other
+connections are some way ahead of it and begin its requests; it finds its answers there, and what
+was not read ahead is asked in passing. Where only its own connection sees its rows (an open
+transaction, temporary tables, the time), requests are collected there first, round by round.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import duckdb
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
 from airquery.errors import AirqueryError
-from airquery.execute.statement import Cancel, RunStats, Statement
+from airquery.execute.statement import Cancel
 from airquery.plan.build import Plan, build, parse
+from airquery.readers import BATCH_ROWS, Readers, sees_the_same
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.arguments import check_arguments
 from airquery.sqlfn.databricks_names import with_tables
@@ -35,20 +37,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.answer import Failure
+    from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
     from airquery.sqlfn.session import Session
 
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 8192
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A finished statement.
 
-    `table` holds the rows of the last query, or None if no statement returned rows. `failures` are
+    `table` holds the rows of the last query, or None if no statement returned rows, or they went to
+    `on_rows`. `failures` are
     the named failures, one per distinct request; `latencies_s` how long the endpoint took for each
     answer that was paid for; `notes` say which calls were not answered ahead, and why.
     """
@@ -67,6 +69,7 @@ def run(
     dialect: Dialect = "duckdb",
     variables: Mapping[str, str] | None = None,
     on_progress: Callable[[RunStats], None] | None = None,
+    on_rows: Callable[[pa.RecordBatch], None] | None = None,
     cancel: Cancel | None = None,
     clock: Clock | None = None,
 ) -> Run:
@@ -79,6 +82,8 @@ def run(
         variables: values for `${name}` in the text, and for `:name` in Databricks text. Without
             them DuckDB text is left alone; in Databricks text a name without a value is an error.
         on_progress: called with the counters about ten times a second.
+        on_rows: called with the rows of the last query as they come, on another thread; the result
+            has no table then. What it raises stops the statement.
         cancel: a flag that stops it from any thread.
         clock: where `seconds` are read.
 
@@ -95,13 +100,17 @@ def run(
     units = read_script(sql, dialect=dialect, variables=variables)
     if dialect == "databricks":
         units = with_tables(connection, units, session.warehouse)
-    cancel = cancel or Cancel()
-    number, statement = session.begin(cancel)
-    job = _Job(connection, session, number, statement, clock or SystemClock())
+    job = _Job(
+        connection,
+        session,
+        cancel=cancel or Cancel(),
+        clock=clock or SystemClock(),
+        on_rows=on_rows,
+    )
     try:
         return _supervised(job, units, on_progress)
     finally:
-        session.end(number)
+        job.close()
 
 
 class _Job:
@@ -111,20 +120,26 @@ class _Job:
         self,
         connection: duckdb.DuckDBPyConnection,
         session: Session,
-        number: int,
-        statement: Statement,
+        *,
+        cancel: Cancel,
         clock: Clock,
+        on_rows: Callable[[pa.RecordBatch], None] | None,
     ) -> None:
         self.connection = connection
-        self.statement = statement
         self._session = session
-        self._number = number
+        self._number, self._running = session.begin(cancel)
+        self.statement = self._running.statement
         self._clock = clock
         self._began = clock.monotonic()
+        self._on_rows = on_rows
         self.table: pa.Table | None = None
         self.notes: list[str] = []
         self.problem: BaseException | None = None
         self.done = threading.Event()
+
+    def close(self) -> None:
+        """Give up what only this statement wanted."""
+        self._session.end(self._number)
 
     def stats(self) -> RunStats:
         """Return the counters, with the time since it began."""
@@ -136,8 +151,8 @@ class _Job:
             plans = [[self._planned(text) for text in unit] for unit in units]
             self.connection.execute(f"SET VARIABLE airquery_statement = {self._number}")
             for unit in plans:
-                self._execute(unit)
-            self.statement.mark_collected()
+                self._execute(unit, last=unit is plans[-1])
+            self.statement.collected = True
         except BaseException as problem:  # noqa: BLE001  (raised again on the caller's thread)
             # DuckDB passes on only the text of what our functions raise: the error itself is here.
             self.problem = self._session.errors.get(self._number, problem)
@@ -155,16 +170,22 @@ class _Job:
             log.info("not answered ahead: %s", plan.note)
         return plan
 
-    def _execute(self, unit: Sequence[Plan]) -> None:
+    def _execute(self, unit: Sequence[Plan], *, last: bool) -> None:
         """Run the statements of a unit: all of them, or none."""
         if len(unit) == 1 and not unit[0].sites:
-            self._fetch(unit[0].text)
+            self._fetch(unit[0].text, last=last)
             return
         owner = _begin(self.connection)
         try:
             for plan in unit:
-                self._collect_all(plan, may_restart=owner and plan is unit[0])
-                self._fetch(plan.text, keep=plan is unit[-1])
+                first = owner and plan is unit[0]
+                if not plan.rounds:
+                    self._fetch(plan.text, keep=plan is unit[-1], last=last)
+                elif first and sees_the_same(self.connection, plan):
+                    self._read_ahead(plan, keep=plan is unit[-1], last=last)
+                else:
+                    self._collect_all(plan, may_restart=first)
+                    self._fetch(plan.text, keep=plan is unit[-1], last=last)
             self.statement.check_ratios()
             if owner:
                 self.connection.commit()
@@ -174,10 +195,36 @@ class _Job:
                     self.connection.rollback()
             raise
 
+    def _read_ahead(self, plan: Plan, *, keep: bool, last: bool) -> None:
+        """Run a statement while readers ask its requests ahead."""
+        self.statement.collected, self.statement.reading = False, True
+
+        def done() -> None:
+            if plan.all_ahead:
+                self._session.engine.complete(self.statement)
+
+        readers = Readers(
+            self.connection,
+            self._running,
+            number=self._number,
+            errors=self._session.errors,
+            done=done,
+        )
+        try:
+            readers.start(plan.readers)
+            self._fetch(plan.text, keep=keep, last=last)
+        finally:
+            readers.stop()
+            self.notes += readers.notes
+        # A reader's error that the statement itself did not come upon was none of its own.
+        self._session.errors.pop(self._number, None)
+
     def _collect_all(self, plan: Plan, *, may_restart: bool) -> None:
+        self.statement.collected, self.statement.paced = False, False
+        self.statement.reading = True
         try:
             for query in plan.rounds:
-                self._collect(query)
+                self._collect(query, complete=plan.all_ahead and query is plan.rounds[-1])
         except duckdb.Error as problem:
             # The collecting query is a rewrite: if DuckDB refuses it, the text itself decides.
             if not may_restart or self._number in self._session.errors:
@@ -185,35 +232,33 @@ class _Job:
             self.notes.append(f"requests could not be collected: {problem}")
             self.connection.rollback()
             self.connection.begin()
-        if plan.rounds:
-            self.statement.mark_collected()
 
-    def _collect(self, query: str) -> None:
-        """Read a collecting query to its end, then wait for what it began.
-
-        Again, while there are rows whose answers decide what they ask next.
-        """
-        while True:
-            self.statement.take_unfinished()
-            # A reader that is left open would own the connection after a failure.
-            with self.connection.sql(query).to_arrow_reader(BATCH_ROWS) as reader:
-                for _ in reader:
-                    self.statement.check()
-            while not self.statement.wait_for_all(timeout_s=SLICE_S):
+    def _collect(self, query: str, *, complete: bool) -> None:
+        """Read a collecting query to its end, then wait for what it began, and what that leads to."""
+        # A reader that is left open would own the connection after a failure.
+        with self.connection.sql(query).to_arrow_reader(BATCH_ROWS) as reader:
+            for _ in reader:
                 self.statement.check()
-                self.statement.check_ratios()
+        while not self._running.go_on() or not self.statement.wait_for_all(timeout_s=SLICE_S):
             self.statement.check()
-            if not self.statement.take_unfinished():
-                return
+            if complete and not self.statement.collected:
+                self._session.engine.complete(self.statement)
+            self.statement.wait_for_all(timeout_s=SLICE_S)
+        self.statement.check()
 
-    def _fetch(self, text: str, *, keep: bool = True) -> None:
+    def _fetch(self, text: str, *, keep: bool = True, last: bool) -> None:
         self.statement.check()
         # DuckDB 1.5 gives no relation for a statement without rows; 2.0 always gives one.
         relation: duckdb.DuckDBPyRelation | None = self.connection.sql(text)
         if relation is None:
             return
-        table = relation.to_arrow_table()
         # SET, ATTACH and their like have this column and no row.
+        if self._on_rows is not None and keep and last and relation.columns != ["Success"]:
+            with relation.to_arrow_reader(BATCH_ROWS) as reader:
+                for batch in reader:
+                    self._on_rows(batch)
+            return
+        table = relation.to_arrow_table()
         if keep and (table.num_rows or table.schema.names != ["Success"]):
             self.table = table
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from airquery.execute.statement import Result
+    from airquery.execute.answers import Result
     from airquery.request import Request
 
 

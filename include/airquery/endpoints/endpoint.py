@@ -48,6 +48,7 @@ class Limits:
     max_attempts: int = 6
     deadline_s: float = 600.0
     inputs_per_request: int = 32
+    hedge: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from airquery.answer import Failure
+from airquery.errors import AirqueryError, StatementError
+
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
-    from airquery.answer import Failure, Outcome
+    from airquery.answer import Outcome
     from airquery.execute.statement import Statement
     from airquery.request import Request
 
@@ -22,8 +24,7 @@ Cache: TypeAlias = Literal["reuse", "refresh", "off"]
 class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
-    `cache` says what the journal has to do with it, `beside` are those that share its HTTP request,
-    itself among them, and `on_wire` is set from the moment it is sent
+    `cache` says what the journal has to do with it, and `on_wire` is set from the moment it is sent
     until it failed, or until its answer is durable.
     """
 
@@ -31,8 +32,6 @@ class Flight:
     payer: Statement
     waiting: list[Statement]
     cache: Cache = "reuse"
-    task: asyncio.Task[None] | None = None
-    beside: Sequence[Flight] = ()
     on_wire: bool = False
 
     def leave(self, statement: Statement) -> bool:
@@ -49,16 +48,36 @@ class Flight:
 class Ending:
     """How the last attempt of a request ended, and the raw body to remember.
 
-    `attempts` is 0 for what was never sent.
+    `attempts` is 0 for what was never sent; `hedged` of them were made beside another.
     """
 
     outcome: Outcome
     body: bytes = field(default=b"", repr=False)
     latency_s: float = 0.0
     attempts: int = 0
+    hedged: int = 0
 
 
 def refused(flights: Sequence[Flight]) -> Failure | None:
     """Return what flights end in, unsent, whose statements were all refused while they waited."""
     refusals = [statement.refusal for flight in flights for statement in flight.waiting]
     return None if None in refusals else next(iter(refusals), None)
+
+
+def whole_failure(endings: Sequence[Ending]) -> Failure | None:
+    """Return the failure of all of what was sent as one; None where each ended for itself."""
+    first = endings[0].outcome
+    same = all(one.outcome is first for one in endings)
+    return first if same and isinstance(first, Failure) else None
+
+
+def unsendable(problem: BaseException) -> Failure:
+    """Name what kept a request, or its answer, from where it was to go."""
+    if isinstance(problem, StatementError):
+        return Failure(condition=problem.condition, message=problem.message)
+    shown = str(problem) if isinstance(problem, AirqueryError) else type(problem).__name__
+    return Failure(
+        condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
+        message=shown,
+        retryable=isinstance(problem, AirqueryError) and problem.retryable,
+    )

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airquery.endpoints.endpoint import Endpoint
-    from airquery.execute.statement import Result, Statement
+    from airquery.execute.answers import Result
+    from airquery.execute.statement import Statement
     from airquery.request import Request
 
 

@@ -1,7 +1,8 @@
 """Decide whether and when a failed attempt is made again.
 
 Pure: the elapsed time and the draw of the dice are arguments. A 429 is the endpoint asking for
-patience, not a fault of the request: it never uses up attempts, only time.
+patience, not a fault of the request: it never uses up attempts, only time. So are a 529 and a 503
+that says when to come back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 TOO_MANY_REQUESTS = 429
+UNAVAILABLE = 503
+# What Anthropic sends when all its users together are too many.
+OVERLOADED = 529
+
+
+def asks_for_patience(failure: Failure) -> bool:
+    """Tell whether an endpoint said that it has too much to do, and not that it cannot do it."""
+    if failure.http_status == UNAVAILABLE:
+        return failure.retry_after_s is not None
+    return failure.http_status in (TOO_MANY_REQUESTS, OVERLOADED)
 
 
 def wait_before_next(
@@ -27,7 +38,7 @@ def wait_before_next(
     Args:
         failure: what the last attempt ended as.
         attempt: how many attempts were made, from 1.
-        faults: how many of them ended in something other than 429.
+        faults: how many of them ended in something else than `asks_for_patience`.
         elapsed_s: time since the first attempt began.
         dice: a draw from [0, 1), the jitter ("equal jitter": half fixed, half random).
         limits: `max_attempts` bounds the faults, `deadline_s` the whole.

@@ -1,7 +1,8 @@
 """The only loop: every request of this process is asked here, each once.
 
 A request is first looked for among those in flight, then in the journal; only then is it claimed,
-so that no other process sends it, and sent, by one event loop on one thread. An answer is handed out after the journal made it durable, so a crash
+so that no other process sends it, and put on its endpoint's lane, which sends it, by one event loop
+on one thread. An answer is handed out after the journal made it durable, so a crash
 loses at most what is in flight. When the last statement that wants a request goes away, the
 request is dropped unless it is on the wire: what is paid for is waited for and remembered.
 """
@@ -12,23 +13,30 @@ import asyncio
 import logging
 import random
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
-from airquery.errors import AirqueryError, JournalError, StatementError
-from airquery.execute.attempts import Attempts
-from airquery.execute.flight import Cache, Ending, Flight, refused
+from airquery.errors import JournalError
+from airquery.execute.answers import Result
+from airquery.execute.flight import Cache, Ending, Flight, unsendable
 from airquery.execute.in_flight import InFlight
-from airquery.execute.statement import Result, Statement
+from airquery.execute.lane import Lane
+from airquery.execute.order import by_beginning
+from airquery.execute.parcel import Parcel
 from airquery.execute.together import smaller, together
 from airquery.journal.record import Record
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
+    from airquery.endpoints.endpoint import Endpoint
+    from airquery.execute.exchange import Exchange
+    from airquery.execute.statement import Statement
     from airquery.journal.store import Journal
     from airquery.request import Request
 
@@ -47,13 +55,11 @@ class Engine:
     ) -> None:
         self._journal = journal
         self._clock = clock or SystemClock()
-        self._attempts = Attempts(
-            clock=self._clock,
-            dice=dice or random.Random(),  # noqa: S311  (jitter, not a secret)
-        )
+        self._dice = dice or random.Random()  # noqa: S311  (jitter, not a secret)
         self._in_flight = InFlight()
-        self._gates: dict[tuple[str, str | None], asyncio.Semaphore] = {}
-        # What another process is asking; only the loop's thread looks at these two.
+        # Only the loop's thread looks at these: the lanes, and what another process is asking.
+        self._exchange: Exchange | None = None
+        self._lanes: dict[object, Lane] = {}
         self._held: dict[bytes, Flight] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
@@ -79,28 +85,30 @@ class Engine:
         Each of them is settled on the statement sooner or later. Raises `JournalError` if the
         journal cannot be read.
         """
-        new = {r.key: r for r in requests if statement.claim(r.key, strict=strict)}
+        new, forgotten = statement.claim(requests, strict=strict)
         mine = self._in_flight.join(new.values(), statement, cache)
-        if cache != "reuse":
-            self._loop.call_soon_threadsafe(self._launch, list(mine.values()))
-            return
+        # What this statement refreshed and forgot is fresh.
+        known = list(mine) if cache == "reuse" else [key for key in mine if key in forgotten]
         # The flights stand before the journal is read: whoever asks the same from here on joins
         # them, and whatever ended before is in the journal. So no request is sent twice.
         try:
-            remembered = self._journal.get_many(list(mine))
-            claimed = self._journal.claim([key for key in mine if key not in remembered])
+            self._replay(mine, self._journal.get_many(known) if known else {})
+            claimed = self._journal.claim(list(mine)) if cache == "reuse" and mine else set(mine)
         except JournalError as problem:
             for flight in mine.values():
-                self._land(flight, Ending(outcome=_unsendable(problem)))
+                self._land(flight, Ending(outcome=unsendable(problem)))
             raise
-        for key, record in remembered.items():
-            self._replay(mine.pop(key), record)
         if claimed:
             self._loop.call_soon_threadsafe(
                 self._launch, [mine.pop(k) for k in new if k in claimed]
             )
         if mine:
             self._loop.call_soon_threadsafe(self._hold, mine)
+
+    def complete(self, statement: Statement) -> None:
+        """Note that a statement asks no further request: its last ones may go in another order."""
+        statement.collected = True
+        self._loop.call_soon_threadsafe(self._look_again)
 
     def release(self, statement: Statement) -> None:
         """Drop what only this statement still wants and what is not on the wire."""
@@ -118,14 +126,63 @@ class Engine:
         self._loop.close()
         self._journal.close()
 
-    def _launch(self, flights: Iterable[Flight]) -> None:
-        for group in together(flights):
-            self._launch_as_one(group)
+    def wants(self, flight: Flight) -> bool:
+        """Tell whether somebody waits for a flight."""
+        return self._in_flight.has(flight)
 
-    def _launch_as_one(self, flights: Sequence[Flight]) -> None:
-        task = self._loop.create_task(self._fly(flights))
-        for flight in flights:
-            flight.task, flight.beside = task, flights
+    def give_up(self, flights: Sequence[Flight]) -> bool:
+        """Drop flights if nobody waits for any of them, and let other processes ask them."""
+        if not self._in_flight.drop_unwanted(flights):
+            return False
+        self._journal.release([flight.request.key for flight in flights])
+        return True
+
+    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
+        """Take how flights ended that were sent as one: keep answers, settle failures."""
+        again = smaller(flights, endings)
+        relaunched = {flight.request.key for group in again for flight in group}
+        for flight, ending in zip(flights, endings, strict=True):
+            if flight.request.key in relaunched:
+                continue
+            if isinstance(ending.outcome, Answer):
+                self._remember(flight, ending)
+            else:
+                self._land(flight, ending)
+        if again:
+            self._lane(flights[0].request.endpoint).add([Parcel(group) for group in again])
+
+    def _launch(self, flights: Iterable[Flight]) -> None:
+        lanes: dict[Lane, list[Parcel]] = {}
+        for group in together(by_beginning(flights)):
+            lane = self._lane(group[0].request.endpoint)
+            lanes.setdefault(lane, []).append(Parcel(group))
+        for lane, parcels in lanes.items():
+            lane.add(parcels)
+
+    def _lane(self, endpoint: Endpoint) -> Lane:
+        """Return the lane of an endpoint; endpoints that are one server's model share it."""
+        address = (endpoint.base_url, endpoint.model, endpoint.limits)
+        if address not in self._lanes:
+            self._lanes[address] = Lane(
+                endpoint,
+                owner=self,
+                exchange=self._made_exchange(),
+                clock=self._clock,
+                dice=self._dice,
+            )
+        return self._lanes[address]
+
+    def _made_exchange(self) -> Exchange:
+        if self._exchange is None:
+            # What speaks HTTP takes long to load, and many a statement sends nothing.
+            from airquery.execute.exchange import Exchange  # noqa: PLC0415
+
+            self._exchange = Exchange(clock=self._clock)
+        return self._exchange
+
+    def _look_again(self) -> None:
+        for lane in self._lanes.values():
+            lane.look_again()
 
     def _hold(self, flights: dict[bytes, Flight]) -> None:
         self._held.update(flights)
@@ -140,98 +197,58 @@ class Engine:
                 del self._held[key]
             keys = list(self._held)
             try:
-                remembered, claimed = await asyncio.to_thread(self._look_again, keys)
+                remembered, claimed = await asyncio.to_thread(self._ask_journal, keys)
             except JournalError as problem:
                 for key in keys:
-                    self._land(self._held.pop(key), Ending(outcome=_unsendable(problem)))
+                    self._land(self._held.pop(key), Ending(outcome=unsendable(problem)))
                 continue
-            for key, record in remembered.items():
-                self._replay(self._held.pop(key), record)
+            self._replay(self._held, remembered)
             self._launch([self._held.pop(key) for key in keys if key in claimed])
 
-    def _look_again(self, keys: Sequence[bytes]) -> tuple[dict[bytes, Record], set[bytes]]:
+    def _ask_journal(self, keys: Sequence[bytes]) -> tuple[dict[bytes, Record], set[bytes]]:
         remembered = self._journal.get_many(keys)
         return remembered, self._journal.claim([key for key in keys if key not in remembered])
 
     def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
-            if flight.on_wire or not self._forget_unwanted([flight]):
-                continue
-            if flight.task is not None and not any(map(self._in_flight.has, flight.beside)):
-                flight.task.cancel()
-
-    def _forget_unwanted(self, flights: Sequence[Flight]) -> bool:
-        """Drop flights that nobody waits for, and let other processes ask in their place."""
-        if not self._in_flight.drop_unwanted(flights):
-            return False
-        self._journal.release([flight.request.key for flight in flights])
-        return True
+            if not flight.on_wire:
+                self.give_up([flight])
 
     async def _stop(self) -> None:
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._attempts.close()
+        if self._exchange is not None:
+            await self._exchange.close()
         await self._loop.shutdown_default_executor()
 
-    async def _fly(self, flights: Sequence[Flight]) -> None:
-        """Bring what shares an HTTP request to its end: sent, remembered, settled."""
-        async with self._gate(flights[0].request):
-            # Some may have been dropped while they waited for their turn.
-            flights = [flight for flight in flights if self._in_flight.has(flight)]
-            if not flights:
-                return
-            endings = await self._endings(flights)
-            again = smaller(flights, endings)
-            relaunched = {flight.request.key for group in again for flight in group}
-            ended = [
-                (flight, ending)
-                for flight, ending in zip(flights, endings, strict=True)
-                if flight.request.key not in relaunched
-            ]
-            # Before the next in line is sent: what failed here may hold for it too.
-            for flight, ending in ended:
-                if isinstance(ending.outcome, Failure):
-                    self._land(flight, ending)
-        for group in again:
-            self._launch_as_one(group)
-        await asyncio.gather(
-            *[self._remember(*one) for one in ended if isinstance(one[1].outcome, Answer)]
-        )
+    def _remember(self, flight: Flight, ending: Ending) -> None:
+        """Make an answer durable, then settle its flight, on the journal's thread."""
+        if flight.cache == "off":
+            self._land(flight, ending)
+            return
+        record = self._record(flight.request, ending)
+        written = self._journal.append(record, replace=flight.cache == "refresh")
+        written.add_done_callback(partial(self._durable, flight, ending))
 
-    async def _endings(self, flights: Sequence[Flight]) -> Sequence[Ending]:
-        if (refusal := refused(flights)) is not None:
-            return [Ending(outcome=refusal)] * len(flights)
-        try:
-            return await self._attempts.until_ended(flights, given_up=self._forget_unwanted)
-        except AirqueryError as problem:
-            # A request has no form on the wire.
-            failure = _unsendable(problem)
-        except Exception as problem:
-            # A defect of ours must end as a named failure: a lost flight would hang its row.
-            log.exception("request ended in a defect endpoint=%s", flights[0].request.endpoint.name)
-            failure = _unsendable(problem)
-        return [Ending(outcome=failure)] * len(flights)
+    def _durable(self, flight: Flight, ending: Ending, written: Future[None]) -> None:
+        problem = written.exception()
+        if problem is None:
+            self._land(flight, ending, journaled=True)
+        else:
+            self._land(flight, Ending(outcome=unsendable(problem)))
 
-    async def _remember(self, flight: Flight, ending: Ending) -> None:
-        """Make an answer durable, then settle its flight."""
-        try:
-            if flight.cache != "off":
-                record = self._record(flight.request, ending)
-                written = self._journal.append(record, replace=flight.cache == "refresh")
-                await asyncio.wrap_future(written)
-        except JournalError as problem:
-            ending = Ending(outcome=_unsendable(problem))
-        self._land(flight, ending)
-
-    def _land(self, flight: Flight, ending: Ending) -> None:
+    def _land(self, flight: Flight, ending: Ending, *, journaled: bool = False) -> None:
         """Settle a flight that was sent. Only the statement that caused it pays for it."""
         result = Result(
             outcome=ending.outcome,
             source="endpoint",
             latency_s=ending.latency_s,
             attempts=ending.attempts,
+            hedged=ending.hedged,
+            size=len(ending.body),
+            journaled=journaled,
         )
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
@@ -241,25 +258,26 @@ class Engine:
             for other in self._in_flight.unsent_to(flight.request.endpoint):
                 self._land(other, Ending(outcome=ending.outcome))
 
-    def _replay(self, flight: Flight, record: Record) -> None:
-        """Settle a flight by a remembered reply, read as if it came now."""
-        try:
-            outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
-        except Exception as problem:
-            # As in `_fly`: a row that is waited for has to end.
-            log.exception("replay ended in a defect endpoint=%s", flight.request.endpoint.name)
-            outcome = _unsendable(problem)
-        self._in_flight.settle(
-            flight, Result(outcome=outcome, source="journal", latency_s=record.latency_s)
-        )
-
-    def _gate(self, request: Request) -> asyncio.Semaphore:
-        """Return what bounds the requests in flight to this endpoint."""
-        endpoint = request.endpoint
-        address = (endpoint.base_url, endpoint.model)
-        if address not in self._gates:
-            self._gates[address] = asyncio.Semaphore(endpoint.limits.concurrency)
-        return self._gates[address]
+    def _replay(self, flights: dict[bytes, Flight], records: Mapping[bytes, Record]) -> None:
+        """Settle flights by remembered replies, read as if they came now, and drop them here."""
+        for key, record in records.items():
+            flight = flights.pop(key)
+            try:
+                outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
+            except Exception as problem:
+                # A row that is waited for has to end, also by a defect of ours.
+                log.exception("replay ended in a defect endpoint=%s", flight.request.endpoint.name)
+                outcome = unsendable(problem)
+            self._in_flight.settle(
+                flight,
+                Result(
+                    outcome=outcome,
+                    source="journal",
+                    latency_s=record.latency_s,
+                    size=len(record.body),
+                    journaled=True,
+                ),
+            )
 
     def _record(self, request: Request, ending: Ending) -> Record:
         return Record(
@@ -270,14 +288,3 @@ class Engine:
             latency_s=ending.latency_s,
             body=ending.body,
         )
-
-
-def _unsendable(problem: Exception) -> Failure:
-    if isinstance(problem, StatementError):
-        return Failure(condition=problem.condition, message=problem.message)
-    shown = str(problem) if isinstance(problem, AirqueryError) else type(problem).__name__
-    return Failure(
-        condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
-        message=shown,
-        retryable=isinstance(problem, AirqueryError) and problem.retryable,
-    )

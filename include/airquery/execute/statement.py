@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from airquery.answer import Failure, Outcome
+from airquery.answer import Failure
 from airquery.errors import Cancelled, EndpointRefused, RowFailed, TooManyFailures
+from airquery.execute.answers import Answers
+from airquery.execute.stats import Counters
 
 
-Source: TypeAlias = Literal["endpoint", "journal"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
+    from airquery.execute.answers import Result
+    from airquery.execute.stats import RunStats
+    from airquery.request import Request
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How one request ended: its outcome, who gave it, and how long the endpoint took."""
-
-    outcome: Outcome
-    source: Source
-    latency_s: float = 0.0
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStats:
-    """Counters of one statement, at one moment.
-
-    `requests` are distinct ones, `answered` those that have ended, one way or the other: sent
-    (`sent`), or answered by the journal or by another statement that is asking the same
-    (`from_journal`). `failed` are those that ended as a
-    failure, or with an answer that does not fit its type; `retries` the attempts beyond the first.
-    `price` is what `sent` cost by the endpoint's price list. `collected` says that no further
-    request is expected.
-    """
-
-    requests: int = 0
-    answered: int = 0
-    sent: int = 0
-    from_journal: int = 0
-    failed: int = 0
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    price: float = 0.0
-    currency: str = "USD"
-    seconds: float = 0.0
-    collected: bool = False
+# How many requests may be read ahead of the rows that need them: enough for any endpoint, small in
+# memory, and the most that is ever asked for nothing when a statement ends early.
+WINDOW: Final = 4096
 
 
 class Cancel:
@@ -72,22 +48,42 @@ class Cancel:
             )
 
 
-class Statement:
-    """The state of one statement, shared by the threads that work for it."""
+@dataclass(slots=True)
+class _Open:
+    """A request that has not ended. `strict`: its failure fails the statement."""
 
-    def __init__(self, cancel: Cancel | None = None) -> None:
+    strict: bool
+    counted: bool
+
+
+class Statement:
+    """The state of one statement, shared by the threads that work for it.
+
+    `collected` says that no further request is expected. `reading` is unset to stop those who read
+    ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
+    been taken by the row that needs it.
+    """
+
+    def __init__(
+        self, cancel: Cancel | None = None, *, collected: bool = False, window: int = WINDOW
+    ) -> None:
         self.cancel = cancel or Cancel()
-        self._lock = threading.Condition()
-        self._stats = RunStats()
-        self._known: dict[bytes, Result] = {}
-        self._unanswered: set[bytes] = set()
+        self.collected = collected
+        self.reading = True
+        self.paced = False
+        self._window = window
+        self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._counters = Counters()
+        self._answers = Answers()
+        self._open: dict[bytes, _Open] = {}
+        self._ahead: set[bytes] = set()
         self._awaited: list[set[bytes]] = []
         self._failures: dict[bytes, Failure] = {}
-        self._latencies_s: list[float] = []
-        self._strict: set[bytes] = set()
+        self._latencies_s = array("d")
         self._fatal: Failure | None = None
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
-        self._unfinished = False
 
     @property
     def refusal(self) -> Failure | None:
@@ -103,6 +99,8 @@ class Statement:
         self.cancel.check()
         if self._fatal is not None:
             raise EndpointRefused(self._fatal) if self._fatal.fatal else RowFailed(self._fatal)
+        if self.collected:
+            self.check_ratios()
 
     def check_ratios(self) -> None:
         """Raise `TooManyFailures` if more requests failed than a maxErrorRatio allows.
@@ -111,7 +109,7 @@ class Statement:
         """
         with self._lock:
             for ratio, keys in self._bounded.values():
-                failed = [self._failures[key] for key in keys if key in self._failures]
+                failed = [self._failures[key] for key in self._failures if key in keys]
                 if len(failed) > ratio * len(keys):
                     raise TooManyFailures(
                         failed=len(failed), requests=len(keys), ratio=ratio, example=failed[0]
@@ -122,82 +120,119 @@ class Statement:
         with self._lock:
             self._bounded.setdefault(call, (ratio, set()))[1].update(keys)
 
-    def note_unfinished(self) -> None:
-        """Note that a row waits for answers that decide what it asks next."""
-        self._unfinished = True
+    def claim(
+        self, requests: Iterable[Request], *, strict: bool
+    ) -> tuple[dict[bytes, Request], set[bytes]]:
+        """Note what this statement asks for; return what it does not know and does not await yet.
 
-    def take_unfinished(self) -> bool:
-        """Tell whether such a row was noted since this was last asked."""
-        was, self._unfinished = self._unfinished, False
-        return was
-
-    def claim(self, key: bytes, *, strict: bool) -> bool:
-        """Note that this statement asks for `key`; False if it did so before.
-
-        `strict` says that its failure fails the statement.
+        The keys that come with it are of those that it knew and forgot: the journal has them.
+        `strict` says that a failure of one of them fails the statement.
         """
+        new: dict[bytes, Request] = {}
+        forgotten: set[bytes] = set()
         with self._lock:
-            if strict:
-                self._strict.add(key)
-                self._fatal = self._fatal or self._failures.get(key)
-            if key in self._known or key in self._unanswered:
-                return False
-            self._unanswered.add(key)
-            self._stats = replace(self._stats, requests=self._stats.requests + 1)
-            return True
+            for request in requests:
+                key = request.key
+                if (waiting := self._open.get(key)) is not None:
+                    waiting.strict |= strict
+                elif self._answers.get(key) is not None:
+                    if strict:
+                        self._fatal = self._fatal or self._failures.get(key)
+                else:
+                    counted = self._answers.is_new(key)
+                    self._counters.requests += counted
+                    self._open[key] = _Open(strict, counted)
+                    new[key] = request
+                    if not counted:
+                        forgotten.add(key)
+        return new, forgotten
 
     def settle(self, key: bytes, result: Result, *, price: float, currency: str) -> None:
         """Note how a claimed request ended, and count it."""
         with self._lock:
-            self._unanswered.discard(key)
-            self._known[key] = result
-            self._stats = _counted(self._stats, result, price=price, currency=currency)
+            was = self._open.pop(key)
+            self._answers.keep(key, result)
+            if was.counted:
+                self._counters.count(result, price=price, currency=currency)
             if isinstance(result.outcome, Failure):
                 self._failures[key] = result.outcome
-                if key in self._strict or result.outcome.fatal:
+                if was.strict or result.outcome.fatal:
                     self._fatal = self._fatal or result.outcome
-                self._lock.notify_all()
+                self._ended.notify_all()
             elif result.source == "endpoint":
                 self._latencies_s.append(result.latency_s)
             for keys in self._awaited:
                 keys.discard(key)
                 if not keys:
-                    self._lock.notify_all()
+                    self._ended.notify_all()
+            self._room.notify_all()
 
     def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
         """Count a row that cannot be asked as a request that failed without being sent."""
-        if self.claim(key, strict=strict):
-            self.settle(key, Result(outcome=failure, source="endpoint"), price=0.0, currency="USD")
+        with self._lock:
+            if self._answers.is_new(key):
+                self._counters.requests += 1
+                self._counters.answered += 1
+                self._counters.failed += 1
+                self._failures[key] = failure
+            if strict:
+                self._fatal = self._fatal or failure
 
     def note_misfit(self, key: bytes, failure: Failure) -> None:
         """Note that an answer did not fit its type, once per request."""
         with self._lock:
             if key not in self._failures:
                 self._failures[key] = failure
-                self._stats = replace(self._stats, failed=self._stats.failed + 1)
+                self._counters.failed += 1
 
     def known(self, key: bytes) -> Result | None:
-        """Return how a request of this statement ended, if it has."""
-        return self._known.get(key)
+        """Return how a request of this statement ended, if it has and that was not forgotten."""
+        return self._answers.get(key)
 
     def wait_for(self, keys: set[bytes], *, timeout_s: float) -> bool:
         """Wait until `keys` have ended or some request failed; True if all of them have ended."""
         with self._lock:
-            still_open = keys & self._unanswered
+            still_open = keys & self._open.keys()
             if still_open:
                 self._awaited.append(still_open)
-                self._lock.wait(timeout_s)
+                self._ended.wait(timeout_s)
                 self._awaited = [other for other in self._awaited if other is not still_open]
             return not still_open
 
     def wait_for_all(self, *, timeout_s: float) -> bool:
         """Wait until nothing is open or some request failed; True if nothing is open."""
-        return self.wait_for(self._unanswered, timeout_s=timeout_s)
+        return self.wait_for(set(self._open), timeout_s=timeout_s)
 
-    def has_room(self, limit: int) -> bool:
-        """Tell whether fewer than `limit` requests are open."""
+    def are_open(self, keys: set[bytes]) -> bool:
+        """Tell whether none of `keys` has ended yet."""
         with self._lock:
-            return len(self._unanswered) < limit
+            return bool(keys) and self._open.keys() >= keys
+
+    def read_ahead(self, keys: set[bytes]) -> None:
+        """Note that requests were asked before the rows that need them were reached."""
+        if self.paced:
+            with self._lock:
+                self._ahead |= keys
+
+    def take(self, keys: set[bytes]) -> None:
+        """Note that rows which need these requests were reached."""
+        with self._lock:
+            if self._ahead and not self._ahead.isdisjoint(keys):
+                self._ahead -= keys
+                self._room.notify_all()
+
+    def wait_for_room(self, *, timeout_s: float) -> bool:
+        """Wait until more may be read ahead; True if it may."""
+        with self._lock:
+            if self._is_full():
+                self._room.wait(timeout_s)
+            return not self._is_full()
+
+    def stop_reading(self) -> None:
+        """Let those who read ahead end: the rows are all there."""
+        with self._lock:
+            self.reading = False
+            self._room.notify_all()
 
     def failures(self) -> tuple[Failure, ...]:
         """Return the failures so far, one per distinct request."""
@@ -212,29 +247,7 @@ class Statement:
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""
         with self._lock:
-            return replace(self._stats, seconds=seconds)
+            return self._counters.at(seconds, collected=self.collected)
 
-    def mark_collected(self) -> None:
-        """Note that every request that can be known ahead is known."""
-        with self._lock:
-            self._stats = replace(self._stats, collected=True)
-
-
-def _counted(stats: RunStats, result: Result, *, price: float, currency: str) -> RunStats:
-    failed = isinstance(result.outcome, Failure)
-    stats = replace(stats, answered=stats.answered + 1, failed=stats.failed + failed)
-    if result.source == "journal":
-        return replace(stats, from_journal=stats.from_journal + 1)
-    if result.attempts == 0:
-        return stats
-    stats = replace(stats, sent=stats.sent + 1, retries=stats.retries + result.attempts - 1)
-    if isinstance(result.outcome, Failure):
-        return stats
-    usage = result.outcome.usage
-    return replace(
-        stats,
-        prompt_tokens=stats.prompt_tokens + usage.prompt_tokens,
-        completion_tokens=stats.completion_tokens + usage.completion_tokens,
-        price=stats.price + price,
-        currency=currency,
-    )
+    def _is_full(self) -> bool:
+        return len(self._ahead if self.paced else self._open) >= self._window

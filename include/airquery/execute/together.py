@@ -12,7 +12,7 @@ import orjson
 
 from airquery.answer import Failure
 from airquery.endpoints.adapters import many_adapter_for
-from airquery.execute.attempts import whole_failure
+from airquery.execute.flight import whole_failure
 
 
 if TYPE_CHECKING:

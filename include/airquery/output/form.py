@@ -17,7 +17,7 @@ from airquery.errors import EndpointRefused, RowFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airquery.execute.statement import Result
+    from airquery.execute.answers import Result
     from airquery.output.structure import Structure
 
 

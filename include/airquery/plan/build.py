@@ -1,4 +1,8 @@
-"""Make the plan of one statement: the queries that collect its requests, then its own text."""
+"""Make the plan of one statement: the queries that collect its requests, then its own text.
+
+The queries may run beside the text, each some way ahead of it, on connections of their own; or one
+after another before it, on the statement's own, where only that sees its rows.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,29 @@ from airquery.sqlfn.dialects import AirqueryDuckDB
 from airquery.sqlfn.functions import MODE
 
 
+# What a transaction, or a connection, has of its own.
+_MOMENTS = (
+    exp.CurrentTimestamp,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentDatetime,
+    exp.Localtime,
+    exp.Localtimestamp,
+)
+_OF_ONE_CONNECTION = {
+    "age",
+    "current_localtime",
+    "current_localtimestamp",
+    "current_query",
+    "currval",
+    "get_current_time",
+    "get_current_timestamp",
+    "getvariable",
+    "now",
+    "today",
+    "transaction_timestamp",
+    "txid_current",
+}
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:\([^)]*\)\s*)?", re.IGNORECASE)
 
 
@@ -22,21 +49,47 @@ _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:\([^)]*\)\s*)?", re.IGNOREC
 class Plan:
     """How one statement is executed.
 
-    `rounds` are queries to run and drain in order, each before the next: every one collects the
-    requests that can be known by then. `text` is the statement itself. `sites` are its calls, and
-    `note` says why nothing is collected although there are calls.
+    `text` is the statement itself, `sites` are its calls, and `note` says which of them are not
+    answered ahead, and why. Each of `readers` asks ahead what the calls of one depth need, and waits
+    for the answers of those that they build on: all may run at once. `rounds` ask the same, but
+    are run and drained in order, each before the next. `tables` are the names that it reads, in
+    lower case, and `own` says why only its own transaction will do.
     """
 
     text: str
     rounds: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     sites: tuple[CallSite, ...] = ()
     note: str = ""
+    tables: frozenset[str] = frozenset()
+    own: str = ""
+
+    @property
+    def all_ahead(self) -> bool:
+        """Tell whether every call is answered ahead."""
+        return all(site.ahead for site in self.sites)
+
+    def decisions(self) -> tuple[str, ...]:
+        """Say of each call how it is answered, and why."""
+        return tuple(
+            f"call {site.index + 1}, {site.function}: "
+            + (
+                f"read ahead, depth {site.depth}"
+                if site.ahead
+                else f"chunk by chunk: {site.reason}"
+            )
+            for site in self.sites
+        )
 
 
 def build(text: str) -> Plan:
     """Plan one DuckDB statement. What cannot be parsed or collected is executed as it stands."""
     if (explain := _EXPLAIN.match(text)) is not None:
-        return Plan(text=explain.group() + _without_asking(text[explain.end() :]))
+        explained = build(text[explain.end() :])
+        return Plan(
+            text=explain.group() + _without_asking(explained.text),
+            note="; ".join(explained.decisions()),
+        )
     tree = parse(text)
     sites = call_sites(tree) if tree is not None else []
     if tree is None or not sites:
@@ -51,9 +104,12 @@ def build(text: str) -> Plan:
     note = "; ".join(sorted({site.reason for site in sites if not site.ahead}))
     return Plan(
         text=text,
-        rounds=tuple(_collecting(body, sites, depth) for depth in depths),
+        rounds=tuple(_collecting(body, sites, depth, below="ahead") for depth in depths),
+        readers=tuple(_collecting(body, sites, depth, below="now") for depth in depths),
         sites=tuple(sites),
         note=note,
+        tables=frozenset(table.name.lower() for table in body.find_all(exp.Table)),
+        own=_needs_own_transaction(body),
     )
 
 
@@ -91,13 +147,28 @@ def _select_body(tree: exp.Expr) -> exp.Expr | None:
     return body.copy()
 
 
-def _collecting(body: exp.Expr, sites: list[CallSite], depth: int) -> str:
-    """Write the query that collects the calls down to a depth and leaves the others NULL."""
+def _collecting(body: exp.Expr, sites: list[CallSite], depth: int, *, below: str) -> str:
+    """Write the query that collects the calls of a depth and leaves deeper ones NULL.
+
+    `below` is the mode of those that they build on.
+    """
     copy = body.copy()
     for node, site in zip(call_nodes(copy), sites, strict=True):
-        ahead = site.ahead and site.depth <= depth
-        _set_mode(node, "ahead" if ahead else "later")
+        mode = "ahead" if site.depth == depth else below
+        _set_mode(node, mode if site.ahead and site.depth <= depth else "later")
     return copy.sql(dialect="duckdb")
+
+
+def _needs_own_transaction(body: exp.Expr) -> str:
+    """Say what of a query means something else on another connection; nothing if all is the same."""
+    for node in body.walk():
+        if isinstance(node, _MOMENTS):
+            return "the time of its transaction is part of it"
+        if isinstance(node, exp.Anonymous) and node.name.lower() in _OF_ONE_CONNECTION:
+            return f"{node.name.lower()}() is part of it"
+        if isinstance(node, exp.Parameter | exp.SessionParameter | exp.Placeholder):
+            return "a variable is part of it"
+    return ""
 
 
 def _without_asking(text: str) -> str:

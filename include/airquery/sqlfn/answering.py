@@ -6,7 +6,6 @@ a cancelled statement returns within a second; every row leaves as a value or as
 
 from __future__ import annotations
 
-import time
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,10 @@ import pyarrow as pa
 
 from airquery.answer import Answer, Failure
 from airquery.errors import StatementError
-from airquery.execute.statement import Statement
 from airquery.output.column import text_column
 from airquery.sqlfn.pictures import read_images
-from airquery.tasks.steps import Ended, Progress, Row
+from airquery.sqlfn.running import Running
+from airquery.tasks.steps import Ended, Progress
 
 
 if TYPE_CHECKING:
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
     from airquery.request import Request
     from airquery.sqlfn.call import Call
     from airquery.sqlfn.session import Session
+    from airquery.tasks.steps import Row
 
 
 SLICE_S = 0.1
-# How many requests may be open ahead of the scan: enough for any cap, small in memory.
-WINDOW = 4096
 # What a request of JSON's own null is.
 NULL = "null"
 SHOWN = 200
@@ -48,15 +46,19 @@ def answer_chunk(
 ) -> pa.Array[Any]:
     """Answer the rows of one chunk that share their constant arguments `given`.
 
-    `number` is that of the statement, if it is one that is planned. `mode` is "now" (wait for every answer), "ahead" (begin, answer NULL until known) or "later"
-    (answer NULL). Raises `RowFailed` under failOnError => true, `EndpointRefused` and `Cancelled`.
+    `number` is that of the statement, if it is one that is planned. `mode` is "now" (wait for every
+    answer), "ahead" (begin, answer NULL until known) or "later" (answer NULL). Raises `RowFailed`
+    under failOnError => true, `EndpointRefused` and `Cancelled`.
     """
     if mode == "later":
         return pa.nulls(len(requests), pa.string())
     call = session.call(given)
-    statement = session.statement(number)
-    if statement is not None:
-        return _Chunk(session, statement, call, requests, files).texts(wait=mode == "now")
+    running = session.running(number)
+    if running is not None:
+        if mode == "ahead" and not running.statement.reading:
+            return pa.nulls(len(requests), pa.string())
+        chunk = _Chunk(session, running, call, requests, files)
+        return chunk.texts() if mode == "now" else chunk.texts_so_far()
     if call.max_error_ratio is not None:
         raise StatementError(
             "AI_FUNCTION_COMPILATION_ERROR",
@@ -64,11 +66,12 @@ def answer_chunk(
             "does not say where one ends. Run it with airquery.run, `airquery sql` or an operator.",
         )
     # Inline: each chunk is a statement of its own, and Ctrl-C is the only way to stop it.
-    statement = Statement(session.interrupts.cancel())
+    running = Running(session.interrupts.cancel())
+    running.statement.collected = True
     try:
-        return _Chunk(session, statement, call, requests, files).texts(wait=True)
+        return _Chunk(session, running, call, requests, files).texts()
     finally:
-        session.engine.release(statement)
+        session.engine.release(running.statement)
 
 
 class _Chunk:
@@ -77,17 +80,19 @@ class _Chunk:
     def __init__(
         self,
         session: Session,
-        statement: Statement,
+        running: Running,
         call: Call,
         requests: Sequence[str | None],
         files: Sequence[list[bytes] | None],
     ) -> None:
         self._engine = session.engine
-        self._statement = statement
+        self._running = running
+        self._statement = running.statement
         self._call = call
         self._count = len(requests)
         self._open: dict[int, Row] = {}
         self._ended: dict[int, Ended] = {}
+        self._awaited: set[bytes] = set()
         for i, (text, pictures) in enumerate(zip(requests, files, strict=True)):
             # NULL in, NULL out; a picture that is NULL is a request that cannot be made.
             if text is None or text == NULL:
@@ -95,24 +100,44 @@ class _Chunk:
             if pictures is not None or call.files == "none":
                 self._take(i, text, pictures or [])
 
-    def texts(self, *, wait: bool) -> pa.Array[Any]:
-        """Return the column; unless it waits, NULL for rows whose value is not known yet."""
+    def texts(self) -> pa.Array[Any]:
+        """Return the column, once all its rows have ended."""
         self._statement.check()
-        while needed := self._advance():
-            keys = {request.key for request in needed}
-            self._bound(keys)
-            self._engine.ask(
-                needed, self._statement, strict=self._call.strict, cache=self._call.cache
-            )
-            if not wait:
-                self._make_room()
-                # What the journal knew is known by now.
-                self._advance()
-                break
-            self._wait_for(keys)
-        if self._open and self._call.steps.repeats:
-            self._statement.note_unfinished()
+        rows = list(self._open.values())
+        needed = self._advance()
+        self._statement.take({key for row in rows for key in row.asked()})
+        while needed:
+            self._ask(needed)
+            while not self._statement.wait_for(self._awaited, timeout_s=SLICE_S):
+                self._statement.check()
+            self._statement.check()
+            needed = self._advance()
         return self._column()
+
+    def texts_so_far(self) -> pa.Array[Any]:
+        """Begin what the rows need, and return the column with NULL for what is not known yet."""
+        self._statement.check()
+        rows = list(self._open.values())
+        if needed := self._advance():
+            self._ask(needed)
+            self._statement.read_ahead({key for row in rows for key in row.asked()})
+            self._make_room()
+            # What the journal knew is known by now.
+            self._advance()
+        if self._open and self._call.steps.repeats:
+            self._running.defer(self)
+        return self._column()
+
+    def go_on(self) -> bool:
+        """Ask what is known to be needed by now; True once all rows have ended."""
+        if not self._statement.are_open(self._awaited) and (needed := self._advance()):
+            self._ask(needed)
+        return not self._open
+
+    def _ask(self, needed: Sequence[Request]) -> None:
+        self._awaited = {request.key for request in needed}
+        self._bound(self._awaited)
+        self._engine.ask(needed, self._statement, strict=self._call.strict, cache=self._call.cache)
 
     def _take(self, i: int, text: str, pictures: Sequence[bytes]) -> None:
         images = read_images(pictures, self._call.files)
@@ -120,7 +145,11 @@ class _Chunk:
             self._refuse(i, [text.encode(), *pictures], images)
             return
         try:
-            self._open[i] = self._call.row(orjson.loads(text), images)
+            self._open[i] = (
+                self._call.row(orjson.loads(text), images)
+                if images
+                else self._running.row(self._call, text, lambda: self._call.row(orjson.loads(text)))
+            )
         except orjson.JSONDecodeError:
             # DuckDB writes NaN and infinities into JSON, which has none.
             self._refuse(i, [text.encode()], _not_json(text))
@@ -153,14 +182,9 @@ class _Chunk:
             self._statement.bound_failures(id(self._call), ratio, keys)
 
     def _make_room(self) -> None:
-        while not self._statement.has_room(WINDOW):
+        while self._statement.reading and not self._statement.wait_for_room(timeout_s=SLICE_S):
             self._statement.check()
-            time.sleep(SLICE_S)
-
-    def _wait_for(self, keys: set[bytes]) -> None:
-        while not self._statement.wait_for(keys, timeout_s=SLICE_S):
-            self._statement.check()
-        self._statement.check()
+            self._running.go_on()
 
     def _column(self) -> pa.Array[Any]:
         form, ended = self._call.form, self._ended

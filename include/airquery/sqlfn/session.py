@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from airquery.execute.statement import Cancel, Statement
 from airquery.sqlfn.call import Call, Rules, resolve
+from airquery.sqlfn.running import Running
 
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.registry import Registry
     from airquery.execute.interrupt import Interrupts
     from airquery.execute.run import Engine
+    from airquery.execute.statement import Cancel
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -33,28 +34,28 @@ class Session:
     warehouse: str
     rules: Rules = field(default_factory=Rules)
     errors: dict[int, BaseException] = field(default_factory=dict)
-    _statements: dict[int, Statement] = field(default_factory=dict)
+    _running: dict[int, Running] = field(default_factory=dict)
     _calls: dict[str, Call] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, cancel: Cancel | None = None) -> tuple[int, Statement]:
+    def begin(self, cancel: Cancel | None = None) -> tuple[int, Running]:
         """Open a statement and give it the number that its calls will show."""
         with self._lock:
             number = next(self._numbers)
-            statement = self._statements[number] = Statement(cancel)
-        return number, statement
+            running = self._running[number] = Running(cancel)
+        return number, running
 
     def end(self, number: int) -> None:
         """Close a statement: what only it wanted is not sent any more."""
         with self._lock:
-            statement = self._statements.pop(number)
+            running = self._running.pop(number)
             self.errors.pop(number, None)
-        self.engine.release(statement)
+        self.engine.release(running.statement)
 
-    def statement(self, number: int | None) -> Statement | None:
+    def running(self, number: int | None) -> Running | None:
         """Return the open statement of that number; None for a statement nobody planned."""
-        return self._statements.get(number) if number is not None else None
+        return self._running.get(number) if number is not None else None
 
     @contextmanager
     def noting_errors(self, number: int | None) -> Iterator[None]:

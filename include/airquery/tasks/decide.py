@@ -22,7 +22,7 @@ from airquery.tasks.task import Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airquery.execute.statement import Result
+    from airquery.execute.answers import Result
     from airquery.request import Request
     from airquery.sqlfn.call import Call
     from airquery.sqlfn.given import Given

@@ -18,7 +18,7 @@ from airquery.output.value import json_texts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airquery.execute.statement import Result
+    from airquery.execute.answers import Result
     from airquery.request import Image, Request
     from airquery.sqlfn.call import Call
 
@@ -39,6 +39,10 @@ class Row:
         if found is None:
             found = self._requests[step] = make()
         return found
+
+    def asked(self) -> list[bytes]:
+        """Return the keys of the requests that it made so far."""
+        return [request.key for request in self._requests.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,66 @@
+"""A statement that runs: what its calls share while DuckDB evaluates them, chunk by chunk.
+
+The same rows come by several times: read ahead, and then for good. So what was made of a row's text
+is kept for a while.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airquery.execute.statement import WINDOW, Statement
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airquery.execute.statement import Cancel
+    from airquery.tasks.steps import Row
+
+
+# Enough for what is read ahead, at two depths.
+KEPT_ROWS: Final = 3 * WINDOW
+
+
+class Unfinished(Protocol):
+    """Rows whose answers decide what they ask next."""
+
+    def go_on(self) -> bool:
+        """Ask what is known to be needed by now; True once nothing is missing."""
+
+
+class Running:
+    """One statement with what its calls share. Every method may be called from any thread."""
+
+    def __init__(self, cancel: Cancel | None = None) -> None:
+        self.statement = Statement(cancel)
+        self._rows: dict[tuple[int, str], Row] = {}
+        self._unfinished: list[Unfinished] = []
+        self._lock = threading.Lock()
+
+    def row(self, call: object, text: str, make: Callable[[], Row]) -> Row:
+        """Return the row of a call that has this text, made anew unless it is still known."""
+        key = (id(call), text)
+        row = self._rows.get(key)
+        if row is None:
+            row = make()
+            with self._lock:
+                self._rows[key] = row
+                while len(self._rows) > KEPT_ROWS:
+                    del self._rows[next(iter(self._rows))]
+        return row
+
+    def defer(self, rows: Unfinished) -> None:
+        """Take rows that will ask more, once they know what."""
+        with self._lock:
+            self._unfinished.append(rows)
+
+    def go_on(self) -> bool:
+        """Ask what deferred rows need by now; True once none is left."""
+        with self._lock:
+            waiting, self._unfinished = self._unfinished, []
+        left = [rows for rows in waiting if not rows.go_on()]
+        with self._lock:
+            self._unfinished += left
+            return not self._unfinished
