@@ -27,10 +27,14 @@ LAYERS = {
 }
 # By these names a package could be imported a second time, or a test from a source.
 FOLDERS = {*LAYERS, "tests", "conftest"}
-CLIENTS = {"httpx", "httpx_aiohttp", "requests"}
+CLIENTS = {"aiohttp", "httpx", "httpx_aiohttp", "requests"}
 MAY_IMPORT_A_CLIENT = {
     "include/airquery/execute/transport.py": "sends every request to an endpoint",
+    "include/airquery/execute/pools.py": "keeps its connections",
+    "include/airquery/execute/faults.py": "names its errors",
 }
+# aiohttp is a server too, and what serves talks to its own processes.
+SERVERS = ("include/airquery/serve/", "include/airquery/testing/")
 # Each costs seconds and hundreds of megabytes, at every parse of every Dag.
 TOO_HEAVY_TO_PARSE = ("great_expectations", "pandas", "duckdb")
 
@@ -79,7 +83,8 @@ def fault(layer: str, path: str, module: str) -> str | None:
         return "to the left"
     if top == "airflow" and layer in {"include", "sql"}:
         return "Airflow, which the engine does not know"
-    if top in CLIENTS and path not in MAY_IMPORT_A_CLIENT:
+    serves = top == "aiohttp" and path.startswith(SERVERS)
+    if top in CLIENTS and path not in MAY_IMPORT_A_CLIENT and not serves:
         return "an HTTP client, which only the transport uses"
     return None
 
@@ -151,6 +156,8 @@ def test_every_forbidden_import_is_found(tmp_path: Path) -> None:
     plant(tmp_path, "include/airquery/f.py", "from . import errors\n")
     plant(tmp_path, "include/airquery/g.py", "from tests.conftest import clock\n")
     plant(tmp_path, "operators/airquery_airflow/h.py", "from httpx import Client\n")
+    plant(tmp_path, "include/airquery/j.py", "import aiohttp\n")
+    plant(tmp_path, "include/airquery/serve/k.py", "import httpx\n")
     plant(tmp_path, "dags/i.py", "from include.airquery import run\n")
 
     assert faults(tmp_path) == [
@@ -161,6 +168,8 @@ def test_every_forbidden_import_is_found(tmp_path: Path) -> None:
         "include/airquery/e.py: airflow (Airflow, which the engine does not know)",
         "include/airquery/f.py: . (relative)",
         "include/airquery/g.py: tests.conftest (a folder, not an installed package)",
+        "include/airquery/j.py: aiohttp (an HTTP client, which only the transport uses)",
+        "include/airquery/serve/k.py: httpx (an HTTP client, which only the transport uses)",
         "sql/airquery_sql/a.py: airquery.errors (to the left)",
         "sql/airquery_sql/b.py: airquery_airflow (to the left)",
     ]
@@ -174,7 +183,8 @@ def test_imports_to_the_right_and_of_other_packages_are_free(tmp_path: Path) -> 
         "import airflow, airquery, airquery_airflow.c\n",
     )
     plant(tmp_path, "include/airquery/d.py", "import airquery_sql, airquery.e, duckdb\n")
-    plant(tmp_path, "include/airquery/execute/transport.py", "import httpx, httpx_aiohttp\n")
+    plant(tmp_path, "include/airquery/execute/transport.py", "import aiohttp\n")
+    plant(tmp_path, "include/airquery/serve/f.py", "from aiohttp import web\n")
 
     assert faults(tmp_path) == []
 

@@ -128,6 +128,25 @@ def test_a_server_that_asks_for_our_certificate_gets_it(
     assert not failure.retryable
 
 
+def test_the_environment_may_name_the_file_of_authorities(
+    engine: Engine, private: EndpointServer, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+
+    assert answered(engine, Request(endpoint=private.endpoint(), input="hello")) == "hello"
+
+
+def test_an_environment_that_names_no_file_of_authorities_is_told(
+    engine: Engine, private: EndpointServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "no.pem"))
+
+    failure = failed(engine, Request(endpoint=private.endpoint(), input="hello"))
+
+    assert failure.message.startswith("The file that SSL_CERT_FILE names cannot be used (No such")
+    assert not failure.retryable
+
+
 @pytest.mark.parametrize("field", ["ca_bundle", "client_cert"])
 def test_a_file_that_is_no_certificate_is_named(
     engine: Engine, private: EndpointServer, tmp_path: Path, field: str

@@ -10,10 +10,10 @@ import errno
 import os
 import socket
 import ssl
-import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 
 from airquery.answer import Failure
 from airquery.endpoints.redaction import address
@@ -139,10 +139,12 @@ def _nameless(problem: aiohttp.ClientConnectorDNSError, url: str) -> _Fault:
 def _reply_fault(chain: Sequence[BaseException], timeout_s: float) -> _Fault | None:
     if _first(chain, TimeoutError):
         return _Fault(f"gave no whole reply in {timeout_s:g} s.")
+    if _first(chain, ContentEncodingError):
+        return _Fault("sent a body that cannot be decompressed.")
+    if _first(chain, aiohttp.TooManyRedirects):
+        return _Fault("sends us from one address to the next without an end.", retryable=False)
     if _first(chain, aiohttp.ClientResponseError):
         return _Fault("sent what is not HTTP. If that stays, check base_url.")
-    if _first(chain, zlib.error):
-        return _Fault("sent a body that cannot be decompressed.")
     return None
 
 
