@@ -34,7 +34,17 @@ _PLAIN = (
     "api_key_scheme",
     "returns",
 )
-_LIMITS = ("concurrency", "max_attempts", "deadline_s", "inputs_per_request")
+_LIMITS = (
+    "concurrency",
+    "requests_per_minute",
+    "requests_per_hour",
+    "tokens_per_minute",
+    "input_tokens_per_minute",
+    "output_tokens_per_minute",
+    "max_attempts",
+    "deadline_s",
+    "inputs_per_request",
+)
 _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
 _QUERIES = ("query", "secret_query")

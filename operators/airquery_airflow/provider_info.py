@@ -65,9 +65,11 @@ def _fields() -> dict[str, object]:
         "timeout_s": _number("Timeout of one request, seconds", minimum=1, default=120),
         "concurrency": {
             "label": "Requests in flight",
-            "description": "At most so many at the same time, from one task.",
-            "schema": {"type": ["integer", "null"], "minimum": 1, "default": 32},
+            "description": "At most so many at the same time, from one task. Empty: finds itself.",
+            "schema": {"type": ["integer", "null"], "minimum": 1},
         },
+        "requests_per_minute": _rate("Requests per minute"),
+        "tokens_per_minute": _rate("Tokens per minute, both sides"),
         "input_per_million": _number("Price of a million input tokens", minimum=0, default=0),
         "output_per_million": _number("Price of a million output tokens", minimum=0, default=0),
         "currency": {
@@ -79,6 +81,14 @@ def _fields() -> dict[str, object]:
             "description": 'A JSON object of more headers to send, such as {"X-Api-Key": "..."}.',
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+    }
+
+
+def _rate(label: str) -> dict[str, object]:
+    return {
+        "label": label,
+        "description": "From one task. Empty: no bound but what the endpoint says itself.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
     }
 
 

@@ -132,25 +132,16 @@ def with_line(line: str) -> str:
             "field 'limits.max_attempts' is 2.5 but should be a valid integer.",
         ),
         (
-            "limits: {requests_per_minute: 60}",
-            (
-                "field 'limits.requests_per_minute': rate limits are not enforced by this version; "
-                "use limits.concurrency."
-            ),
+            "limits: {requests_per_minute: 0}",
+            "field 'limits.requests_per_minute' is 0 but should be greater than or equal to 1.",
         ),
         (
-            "limits: {input_tokens_per_minute: 1}",
-            (
-                "field 'limits.input_tokens_per_minute': rate limits are not enforced by this version; "
-                "use limits.concurrency."
-            ),
+            "limits: {input_tokens_per_minute: 0}",
+            "field 'limits.input_tokens_per_minute' is 0 but should be greater than or equal to 1.",
         ),
         (
-            "limits: {output_tokens_per_minute: 1}",
-            (
-                "field 'limits.output_tokens_per_minute': rate limits are not enforced by this "
-                "version; use limits.concurrency."
-            ),
+            "limits: {output_tokens_per_minute: 0}",
+            "field 'limits.output_tokens_per_minute' is 0 but should be greater than or equal to 1.",
         ),
         ("limits: 5", "field 'limits' should be a mapping, with one 'name: value' a line."),
         (

@@ -98,12 +98,7 @@ class Declaration:
             proxy=reach.proxy(fields, environ),
             returns=fields.returns,
             timeout_s=fields.timeout_s,
-            limits=Limits(
-                concurrency=fields.limits.concurrency,
-                max_attempts=fields.limits.max_attempts,
-                deadline_s=fields.limits.deadline_s,
-                inputs_per_request=fields.limits.inputs_per_request,
-            ),
+            limits=Limits(**fields.limits.model_dump()),
             price=Price(**fields.price.model_dump()),
         )
 

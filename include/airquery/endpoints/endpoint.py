@@ -39,12 +39,20 @@ class Secret:
 class Limits:
     """How hard an endpoint may be pressed.
 
-    `concurrency` is the number of requests in flight; `deadline_s` bounds one request with all its
-    attempts, `max_attempts` counts those that were not answered with 429. `inputs_per_request` is
-    how many texts one request for embeddings may carry; other tasks carry one.
+    `concurrency` is the most requests in flight; None lets the engine find out by itself how many
+    the endpoint takes. The rates bound what is sent in any minute or hour; None is no bound.
+    `tokens_per_minute` counts both sides, as OpenAI and Azure do. `deadline_s` bounds one request
+    with all its attempts, `max_attempts` counts those that were not asked for patience with 429.
+    `inputs_per_request` is how many texts one request for embeddings may carry; other tasks carry
+    one. `hedge` lets the last stragglers of a run be asked a second time.
     """
 
-    concurrency: int = 32
+    concurrency: int | None = None
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+    tokens_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
     max_attempts: int = 6
     deadline_s: float = 600.0
     inputs_per_request: int = 32

@@ -23,6 +23,7 @@ import orjson
 
 from airquery.answer import Failure
 from airquery.endpoints.redaction import address, raw, readable, redact, sentence
+from airquery.endpoints.told_limits import wait_in_text
 
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def read_failure(
         message=f"Endpoint {endpoint.name!r} {told}",
         http_status=status,
         retryable=_retryable(status) and not quota,
-        retry_after_s=_retry_after(headers, reply, now),
+        retry_after_s=_retry_after(headers, reply, text, now),
         raw=raw(text),
         fatal=quota or status == _UNAUTHORIZED,
     )
@@ -192,7 +193,7 @@ def _plain(text: str) -> str:
     return html.unescape(visible).strip()
 
 
-def _retry_after(headers: Mapping[str, str], reply: object, now: float) -> float | None:
+def _retry_after(headers: Mapping[str, str], reply: object, text: str, now: float) -> float | None:
     """Return how long to wait: the milliseconds' header, the seconds' or date's, the body's."""
     lowered = {name.lower(): value for name, value in headers.items()}
     milliseconds = _seconds(lowered.get("retry-after-ms"))
@@ -203,10 +204,13 @@ def _retry_after(headers: Mapping[str, str], reply: object, now: float) -> float
         if found is not None:
             return found
     if not isinstance(reply, Mapping):
-        return None
+        return wait_in_text(text)
     inner = reply.get("error")
     nested = _seconds(inner.get("retry_after")) if isinstance(inner, Mapping) else None
-    return nested if nested is not None else _seconds(reply.get("retry_after"))
+    for found in (nested, _seconds(reply.get("retry_after"))):
+        if found is not None:
+            return found
+    return wait_in_text(text)
 
 
 def _seconds(value: object) -> float | None:

@@ -64,7 +64,7 @@ def _details(value: object) -> str | None:
 
 
 def _in_flight(value: object) -> object:
-    return _LIMITS.concurrency if value == "auto" else value
+    return None if value == "auto" else value
 
 
 def _provider(value: object) -> object:
@@ -83,19 +83,14 @@ def _currency(value: object) -> str:
     return value
 
 
-def _no_rate(value: object) -> None:
-    if value is not None:
-        raise ValueError("rate limits are not enforced by this version; use limits.concurrency.")
-
-
 Text: TypeAlias = Annotated[str, PlainValidator(_text)]
 OptionalText: TypeAlias = Annotated[str | None, PlainValidator(_optional_text)]
 OptionalSecret: TypeAlias = Annotated[str | Secret | None, PlainValidator(_optional_secret)]
 Header: TypeAlias = Annotated[str | Secret, PlainValidator(_header)]
 QueryValue: TypeAlias = Annotated[str | Secret, PlainValidator(_query_value)]
 Details: TypeAlias = Annotated[str | None, PlainValidator(_details)]
-Rate: TypeAlias = Annotated[None, PlainValidator(_no_rate)]
 Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
+Rate: TypeAlias = Count | None
 Duration: TypeAlias = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 Amount: TypeAlias = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
@@ -108,13 +103,16 @@ class _Fields(BaseModel):
 class LimitsFields(_Fields):
     """What may stand under `limits`."""
 
-    concurrency: Annotated[Count, BeforeValidator(_in_flight)] = _LIMITS.concurrency
+    concurrency: Annotated[Rate, BeforeValidator(_in_flight)] = None
+    requests_per_minute: Rate = None
+    requests_per_hour: Rate = None
+    tokens_per_minute: Rate = None
+    input_tokens_per_minute: Rate = None
+    output_tokens_per_minute: Rate = None
     max_attempts: Count = _LIMITS.max_attempts
     deadline_s: Duration = _LIMITS.deadline_s
     inputs_per_request: Count = _LIMITS.inputs_per_request
-    requests_per_minute: Rate = None
-    input_tokens_per_minute: Rate = None
-    output_tokens_per_minute: Rate = None
+    hedge: Flag = _LIMITS.hedge
 
 
 class PriceFields(_Fields):

@@ -61,7 +61,8 @@ class OpenAIChat:
         finish_reason = wire.text_or_none(choice.get("finish_reason"))
         if text is None:
             return _withheld(request.endpoint, body, message, finish_reason)
-        logprobs = wire.mapping(choice.get("logprobs")).get("content")
+        said = choice.get("logprobs")
+        logprobs = wire.mapping(said).get("content") if said else None
         listed = isinstance(logprobs, list) and wire.writable(logprobs)
         return Answer(
             value=text,

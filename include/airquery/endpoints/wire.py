@@ -105,13 +105,14 @@ def json_object(body: bytes) -> Json | None:
 
     Half a character pair, which models write and JSON has no meaning for, becomes U+FFFD.
     """
-    for text in (body, _ESCAPE.sub(_mended, body)):
+    try:
+        reply = orjson.loads(body)
+    except orjson.JSONDecodeError:
         try:
-            reply = orjson.loads(text)
+            reply = orjson.loads(_ESCAPE.sub(_mended, body))
         except orjson.JSONDecodeError:
-            continue
-        return reply if isinstance(reply, dict) else None
-    return None
+            return None
+    return reply if isinstance(reply, dict) else None
 
 
 def no_answer(endpoint: Endpoint, body: bytes, problem: str, *, retryable: bool = True) -> Failure:
@@ -137,13 +138,15 @@ def usage(reply: Json, *, asked: str = "prompt", answered: str = "completion") -
     `asked` and `answered` are what the format calls the two sides.
     """
     counts = mapping(reply.get("usage"))
-    asked_details = mapping(counts.get(f"{asked}_tokens_details"))
-    answered_details = mapping(counts.get(f"{answered}_tokens_details"))
+    asked_details = counts.get(f"{asked}_tokens_details")
+    answered_details = counts.get(f"{answered}_tokens_details")
     return Usage(
         prompt_tokens=count(counts.get(f"{asked}_tokens")),
         completion_tokens=count(counts.get(f"{answered}_tokens")),
-        cached_tokens=count(asked_details.get("cached_tokens")),
-        reasoning_tokens=count(answered_details.get("reasoning_tokens")),
+        cached_tokens=count(mapping(asked_details).get("cached_tokens")) if asked_details else 0,
+        reasoning_tokens=count(mapping(answered_details).get("reasoning_tokens"))
+        if answered_details
+        else 0,
     )
 
 
@@ -169,7 +172,8 @@ def writable(value: object) -> bool:
 
 def mapping(value: object) -> Json:
     """Return an object as it is, and anything else as an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    # A parsed object is a dict; asking for any Mapping takes ten times as long.
+    return value if isinstance(value, dict) else {}
 
 
 def text_or_none(value: object) -> str | None:
@@ -179,7 +183,9 @@ def text_or_none(value: object) -> str | None:
 
 def count(value: object) -> int:
     """Return a number of tokens, and 0 for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is int:
+        return value if 0 <= value < _COUNT_END else 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0
     return int(value) if 0 <= value < _COUNT_END else 0
 

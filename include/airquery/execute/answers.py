@@ -6,6 +6,7 @@ for the answers of its last requests, however many rows it has. A failure is in 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -49,7 +50,8 @@ class Answers:
     def __init__(self, room_bytes: int = ROOM_BYTES) -> None:
         self._left = room_bytes
         self._lasting: dict[bytes, Result] = {}
-        self._passing: dict[bytes, Result] = {}
+        # A plain dict whose oldest are removed is slow to say which is the oldest.
+        self._passing: OrderedDict[bytes, Result] = OrderedDict()
         self._seen: set[int] = set()
 
     def get(self, key: bytes) -> Result | None:
@@ -70,5 +72,5 @@ class Answers:
         self._left -= _OBJECT_BYTES + result.size
         self._passing[key] = result
         while self._left < 0 and len(self._passing) > 1:
-            oldest = next(iter(self._passing))
-            self._left += _OBJECT_BYTES + self._passing.pop(oldest).size
+            _, oldest = self._passing.popitem(last=False)
+            self._left += _OBJECT_BYTES + oldest.size

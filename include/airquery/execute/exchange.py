@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airquery.answer import Failure
 from airquery.endpoints.adapters import PYTHON, adapter_for, many_adapter_for
 from airquery.endpoints.failures import read_failure
+from airquery.endpoints.told_limits import told_in_text, told_limits
 from airquery.errors import InvalidEndpoint
 from airquery.execute.credentials import Credentials
 from airquery.execute.flight import Ending
@@ -77,13 +78,17 @@ class Exchange:
         elif reply.status in OK:
             outcomes = _decoded(endpoint, requests, reply.body)
             if not isinstance(outcomes, Failure):
+                told = told_limits(reply.headers, now=self._clock.time())
                 return [
-                    Ending(outcome=outcome, body=body, latency_s=latency_s)
+                    Ending(outcome=outcome, body=body, latency_s=latency_s, told=told)
                     for outcome, body in outcomes
                 ]
             failure = outcomes
         else:
-            failure = _refusal(endpoint, reply, now=self._clock.time())
+            now = self._clock.time()
+            failure = _refusal(endpoint, reply, now=now)
+            told = told_limits(reply.headers, now=now) or told_in_text(failure.raw or "")
+            return [Ending(outcome=failure, latency_s=latency_s, told=told)] * len(requests)
         return [Ending(outcome=failure, latency_s=latency_s)] * len(requests)
 
     async def _reply(self, endpoint: Endpoint, requests: Sequence[Request]) -> Reply | Failure:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airquery.answer import Outcome
+    from airquery.endpoints.told_limits import Told
     from airquery.execute.statement import Statement
     from airquery.request import Request
 
@@ -48,7 +49,8 @@ class Flight:
 class Ending:
     """How the last attempt of a request ended, and the raw body to remember.
 
-    `attempts` is 0 for what was never sent; `hedged` of them were made beside another.
+    `attempts` is 0 for what was never sent; `hedged` of them were made beside another. `told` is what
+    the reply said of the endpoint's limits.
     """
 
     outcome: Outcome
@@ -56,6 +58,7 @@ class Ending:
     latency_s: float = 0.0
     attempts: int = 0
     hedged: int = 0
+    told: tuple[Told, ...] = ()
 
 
 def refused(flights: Sequence[Flight]) -> Failure | None:

@@ -16,14 +16,13 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
-from airquery.answer import Failure
+from airquery.endpoints.cost import Cost, expected_cost, used_cost
 from airquery.errors import AirqueryError
 from airquery.execute.concurrency import Concurrency
 from airquery.execute.flight import Ending, refused, unsendable, whole_failure
 from airquery.execute.hedging import Hedging
 from airquery.execute.order import longest_first
-from airquery.execute.parcel import Parcel
-from airquery.execute.rate import Cost, RateLimits
+from airquery.execute.rate import RateLimits
 from airquery.execute.retry import asks_for_patience, wait_before_next
 
 
@@ -31,10 +30,13 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from airquery.answer import Failure
     from airquery.clock import Clock
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.exchange import Exchange
     from airquery.execute.flight import Flight
+    from airquery.execute.parcel import Parcel
+    from airquery.execute.rate import Spent
 
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ BURST: Final = 16
 TAIL: Final = 4
 # One answer in so many may be asked for twice.
 ANSWERS_PER_HEDGE: Final = 100
+_ONE: Final = Cost()
 # How many threads a Python function may have at once, unless its endpoint says otherwise.
 FUNCTION_THREADS: Final = 32
 
@@ -90,6 +93,8 @@ class Lane:
         # By when they were sent, the oldest first.
         self._flying: dict[Parcel, None] = {}
         self._out = self._answers = self._hedges = 0
+        # The tokens of the answers so far, and how many told theirs.
+        self._tokens = self._told = 0
         self._may_sort = False
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = 0.0
@@ -151,17 +156,17 @@ class Lane:
         return None
 
     def _start(self, parcel: Parcel, cost: Cost, now: float) -> None:
-        self._rate.take(cost, now)
+        taken = self._rate.take(cost, now)
         self._out += 1
         parcel.began = parcel.began or now
         parcel.sent_at = now
         parcel.attempts += 1
         parcel.mark(on_wire=True)
         self._flying[parcel] = None
-        task = asyncio.get_running_loop().create_task(self._attempt(parcel, cost, now))
+        task = asyncio.get_running_loop().create_task(self._attempt(parcel, taken, now))
         parcel.tasks.add(task)
 
-    async def _attempt(self, parcel: Parcel, cost: Cost, sent_at: float) -> None:
+    async def _attempt(self, parcel: Parcel, taken: Sequence[Spent], sent_at: float) -> None:
         """Make one HTTP exchange; whatever happens, its place is free afterwards."""
         unsent: Failure | None = None
         endings: Sequence[Ending] = ()
@@ -180,14 +185,31 @@ class Lane:
         if parcel in self._flying:
             # Else the other of two was quicker.
             if unsent is None:
-                self._replied(parcel, endings, cost, sent_at)
+                self._account(endings, taken)
+                self._replied(parcel, endings, sent_at)
             else:
                 self._end(parcel, [Ending(outcome=unsent)] * len(parcel.flights))
         self._pump()
 
-    def _replied(
-        self, parcel: Parcel, endings: Sequence[Ending], cost: Cost, sent_at: float
-    ) -> None:
+    def _account(self, endings: Sequence[Ending], taken: Sequence[Spent]) -> None:
+        """Correct what was reserved, and believe what the endpoint told of its limits."""
+        if told := endings[0].told:
+            self._rate.learn(told, self._clock.monotonic())
+        if not taken:
+            return
+        failure = whole_failure(endings)
+        if failure is not None:
+            if asks_for_patience(failure):
+                # It was not let in: it counts as a request, and its tokens do not.
+                self._rate.settle(taken, _ONE)
+            return
+        used = [cost for one in endings if (cost := used_cost(one.outcome)) is not None]
+        self._tokens += sum(cost.output_tokens for cost in used)
+        self._told += len(used)
+        if len(used) == len(endings):
+            self._rate.settle(taken, _sum(used))
+
+    def _replied(self, parcel: Parcel, endings: Sequence[Ending], sent_at: float) -> None:
         """Learn from a reply, and end the parcel or let it wait for its next attempt."""
         now = self._clock.monotonic()
         failure = whole_failure(endings)
@@ -268,7 +290,12 @@ class Lane:
         return []
 
     def _cost(self, parcel: Parcel) -> Cost:
-        return Cost()
+        if not self._rate.count_tokens:
+            return _ONE
+        usual = self._tokens / self._told if self._told else 0.0
+        return _sum(
+            [expected_cost(flight.request, usual_output=usual) for flight in parcel.flights]
+        )
 
     def _sleep_until(self, moment: float, now: float) -> None:
         if self._alarm is not None and not self._alarm.done():
@@ -282,3 +309,11 @@ class Lane:
         await self._clock.sleep(seconds)
         self._alarm = None
         self._pump()
+
+
+def _sum(costs: Sequence[Cost]) -> Cost:
+    """Return what costs together cost that go as one request."""
+    return Cost(
+        input_tokens=sum(cost.input_tokens for cost in costs),
+        output_tokens=sum(cost.output_tokens for cost in costs),
+    )

@@ -86,21 +86,35 @@ class Engine:
         journal cannot be read.
         """
         new, forgotten = statement.claim(requests, strict=strict)
-        mine = self._in_flight.join(new.values(), statement, cache)
         # What this statement refreshed and forgot is fresh.
-        known = list(mine) if cache == "reuse" else [key for key in mine if key in forgotten]
-        # The flights stand before the journal is read: whoever asks the same from here on joins
-        # them, and whatever ended before is in the journal. So no request is sent twice.
+        known = list(new) if cache == "reuse" else list(forgotten)
         try:
-            self._replay(mine, self._journal.get_many(known) if known else {})
-            claimed = self._journal.claim(list(mine)) if cache == "reuse" and mine else set(mine)
+            records = self._journal.get_many(known) if known else {}
+        except JournalError as problem:
+            failed = Result(outcome=unsendable(problem), source="endpoint")
+            statement.settle_unpaid(dict.fromkeys(new, failed))
+            raise
+        if records:
+            statement.settle_unpaid(
+                {key: self._replayed(new.pop(key), record) for key, record in records.items()}
+            )
+        if new:
+            self._begin(new, statement, cache)
+
+    def _begin(self, new: Mapping[bytes, Request], statement: Statement, cache: Cache) -> None:
+        """Send what nobody is asking yet; wait with those who ask for what somebody is."""
+        # The flights stand before they are claimed: whoever asks the same from here on joins them,
+        # and what was answered before cannot be claimed. So no request is sent twice.
+        mine = self._in_flight.join(new.values(), statement, cache)
+        try:
+            claimed = self._journal.claim(list(mine)) if mine and cache == "reuse" else set(mine)
         except JournalError as problem:
             for flight in mine.values():
                 self._land(flight, Ending(outcome=unsendable(problem)))
             raise
         if claimed:
             self._loop.call_soon_threadsafe(
-                self._launch, [mine.pop(k) for k in new if k in claimed]
+                self._launch, [mine.pop(key) for key in new if key in claimed]
             )
         if mine:
             self._loop.call_soon_threadsafe(self._hold, mine)
@@ -202,7 +216,9 @@ class Engine:
                 for key in keys:
                     self._land(self._held.pop(key), Ending(outcome=unsendable(problem)))
                 continue
-            self._replay(self._held, remembered)
+            for key, record in remembered.items():
+                flight = self._held.pop(key)
+                self._in_flight.settle(flight, self._replayed(flight.request, record))
             self._launch([self._held.pop(key) for key in keys if key in claimed])
 
     def _ask_journal(self, keys: Sequence[bytes]) -> tuple[dict[bytes, Record], set[bytes]]:
@@ -258,26 +274,21 @@ class Engine:
             for other in self._in_flight.unsent_to(flight.request.endpoint):
                 self._land(other, Ending(outcome=ending.outcome))
 
-    def _replay(self, flights: dict[bytes, Flight], records: Mapping[bytes, Record]) -> None:
-        """Settle flights by remembered replies, read as if they came now, and drop them here."""
-        for key, record in records.items():
-            flight = flights.pop(key)
-            try:
-                outcome = adapter_for(flight.request.endpoint).decode(flight.request, record.body)
-            except Exception as problem:
-                # A row that is waited for has to end, also by a defect of ours.
-                log.exception("replay ended in a defect endpoint=%s", flight.request.endpoint.name)
-                outcome = unsendable(problem)
-            self._in_flight.settle(
-                flight,
-                Result(
-                    outcome=outcome,
-                    source="journal",
-                    latency_s=record.latency_s,
-                    size=len(record.body),
-                    journaled=True,
-                ),
-            )
+    def _replayed(self, request: Request, record: Record) -> Result:
+        """Read a remembered reply as if it came now."""
+        try:
+            outcome = adapter_for(request.endpoint).decode(request, record.body)
+        except Exception as problem:
+            # A row that is waited for has to end, also by a defect of ours.
+            log.exception("replay ended in a defect endpoint=%s", request.endpoint.name)
+            outcome = unsendable(problem)
+        return Result(
+            outcome=outcome,
+            source="journal",
+            latency_s=record.latency_s,
+            size=len(record.body),
+            journaled=True,
+        )
 
     def _record(self, request: Request, ending: Ending) -> Record:
         return Record(

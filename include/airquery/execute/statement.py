@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from airquery.execute.answers import Result
     from airquery.execute.stats import RunStats
@@ -79,6 +80,7 @@ class Statement:
         self._answers = Answers()
         self._open: dict[bytes, _Open] = {}
         self._ahead: set[bytes] = set()
+        self._taken: deque[set[bytes]] = deque()
         self._awaited: list[set[bytes]] = []
         self._failures: dict[bytes, Failure] = {}
         self._latencies_s = array("d")
@@ -123,10 +125,10 @@ class Statement:
     def claim(
         self, requests: Iterable[Request], *, strict: bool
     ) -> tuple[dict[bytes, Request], set[bytes]]:
-        """Note what this statement asks for; return what it does not know and does not await yet.
+        """Note what this statement asks for; return what it neither knows nor awaits yet.
 
         The keys that come with it are of those that it knew and forgot: the journal has them.
-        `strict` says that a failure of one of them fails the statement.
+        `strict` says that a failure of a request fails the statement.
         """
         new: dict[bytes, Request] = {}
         forgotten: set[bytes] = set()
@@ -135,37 +137,50 @@ class Statement:
                 key = request.key
                 if (waiting := self._open.get(key)) is not None:
                     waiting.strict |= strict
-                elif self._answers.get(key) is not None:
-                    if strict:
-                        self._fatal = self._fatal or self._failures.get(key)
-                else:
+                elif self._answers.get(key) is None:
                     counted = self._answers.is_new(key)
-                    self._counters.requests += counted
                     self._open[key] = _Open(strict, counted)
                     new[key] = request
                     if not counted:
                         forgotten.add(key)
+                elif strict and self._failures:
+                    self._fatal = self._fatal or self._failures.get(key)
+            self._counters.requests += len(new) - len(forgotten)
         return new, forgotten
+
+    def settle_unpaid(self, results: Mapping[bytes, Result]) -> None:
+        """Note how claimed requests ended that were not sent."""
+        with self._lock:
+            for key, result in results.items():
+                self._end(key, result, price=0.0, currency="")
+            for keys in self._awaited:
+                keys.difference_update(results)
+            self._ended.notify_all()
+            self._room.notify_all()
 
     def settle(self, key: bytes, result: Result, *, price: float, currency: str) -> None:
         """Note how a claimed request ended, and count it."""
         with self._lock:
-            was = self._open.pop(key)
-            self._answers.keep(key, result)
-            if was.counted:
-                self._counters.count(result, price=price, currency=currency)
+            self._end(key, result, price=price, currency=currency)
             if isinstance(result.outcome, Failure):
-                self._failures[key] = result.outcome
-                if was.strict or result.outcome.fatal:
-                    self._fatal = self._fatal or result.outcome
                 self._ended.notify_all()
-            elif result.source == "endpoint":
-                self._latencies_s.append(result.latency_s)
             for keys in self._awaited:
                 keys.discard(key)
                 if not keys:
                     self._ended.notify_all()
             self._room.notify_all()
+
+    def _end(self, key: bytes, result: Result, *, price: float, currency: str) -> None:
+        was = self._open.pop(key)
+        self._answers.keep(key, result)
+        if was.counted:
+            self._counters.count(result, price=price, currency=currency)
+        if isinstance(result.outcome, Failure):
+            self._failures[key] = result.outcome
+            if was.strict or result.outcome.fatal:
+                self._fatal = self._fatal or result.outcome
+        elif result.source == "endpoint":
+            self._latencies_s.append(result.latency_s)
 
     def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
         """Count a row that cannot be asked as a request that failed without being sent."""
@@ -210,14 +225,21 @@ class Statement:
 
     def read_ahead(self, keys: set[bytes]) -> None:
         """Note that requests were asked before the rows that need them were reached."""
-        if self.paced:
-            with self._lock:
-                self._ahead |= keys
+        with self._lock:
+            # A reader may be behind the rows: what they have taken, they do not take again.
+            for taken in self._taken:
+                keys = keys - taken
+            self._ahead |= keys
 
     def take(self, keys: set[bytes]) -> None:
         """Note that rows which need these requests were reached."""
+        if not self.paced:
+            return
         with self._lock:
-            if self._ahead and not self._ahead.isdisjoint(keys):
+            self._taken.append(keys)
+            while sum(map(len, self._taken)) > 2 * self._window:
+                self._taken.popleft()
+            if not self._ahead.isdisjoint(keys):
                 self._ahead -= keys
                 self._room.notify_all()
 

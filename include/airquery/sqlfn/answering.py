@@ -21,7 +21,7 @@ from airquery.tasks.steps import Ended, Progress
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airquery.request import Request
     from airquery.sqlfn.call import Call
@@ -58,7 +58,9 @@ def answer_chunk(
         if mode == "ahead" and not running.statement.reading:
             return pa.nulls(len(requests), pa.string())
         chunk = _Chunk(session, running, call, requests, files)
-        return chunk.texts() if mode == "now" else chunk.texts_so_far()
+        if mode == "now":
+            return chunk.texts()
+        return chunk.read_ahead() if running.statement.paced else chunk.collected()
     if call.max_error_ratio is not None:
         raise StatementError(
             "AI_FUNCTION_COMPILATION_ERROR",
@@ -105,7 +107,7 @@ class _Chunk:
         self._statement.check()
         rows = list(self._open.values())
         needed = self._advance()
-        self._statement.take({key for row in rows for key in row.asked()})
+        self._statement.take(_asked_by(rows))
         while needed:
             self._ask(needed)
             while not self._statement.wait_for(self._awaited, timeout_s=SLICE_S):
@@ -114,13 +116,24 @@ class _Chunk:
             needed = self._advance()
         return self._column()
 
-    def texts_so_far(self) -> pa.Array[Any]:
+    def read_ahead(self) -> pa.Array[Any]:
+        """Begin what the rows need, some way ahead of where they are needed; all of it is NULL."""
+        self._statement.check()
+        # What is known already is asked as well: that costs nothing, and reading it here does.
+        first = self._call.steps.advance(self._call, self._open, _nothing_known)
+        if first.needed:
+            self._ask(first.needed)
+            self._statement.read_ahead(_asked_by(self._open.values()))
+            self._make_room()
+        if self._open and self._call.steps.repeats:
+            self._running.defer(self)
+        return pa.nulls(self._count, pa.string())
+
+    def collected(self) -> pa.Array[Any]:
         """Begin what the rows need, and return the column with NULL for what is not known yet."""
         self._statement.check()
-        rows = list(self._open.values())
         if needed := self._advance():
             self._ask(needed)
-            self._statement.read_ahead({key for row in rows for key in row.asked()})
             self._make_room()
             # What the journal knew is known by now.
             self._advance()
@@ -196,6 +209,14 @@ class _Chunk:
                 for i in range(self._count)
             ]
         )
+
+
+def _asked_by(rows: Iterable[Row]) -> set[bytes]:
+    return {key for row in rows for key in row.asked()}
+
+
+def _nothing_known(_: bytes) -> None:
+    return None
 
 
 def _not_json(text: str) -> Failure:

@@ -6,7 +6,7 @@ first row is read and before anything is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airquery.endpoints.adapters import adapter_for
@@ -16,7 +16,7 @@ from airquery.execute.fetch import published_structure
 from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape
-from airquery.request import Request
+from airquery.request import Request, around_input
 from airquery.sqlfn.given import Files, Given, read_given
 from airquery.sqlfn.response_format import read_response_format
 from airquery.tasks.prepare import prepared
@@ -61,13 +61,14 @@ class Call:
     form: Form
     steps: Steps
     strict: bool
-    parameters: Mapping[str, object]
+    parameters: dict[str, object]
     response_format: dict[str, object] | None
     system: str | None
     files: Files
     cache: Cache
     max_error_ratio: float | None
     as_text: bool
+    _around: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False, compare=False)
 
     def row(self, given: object, files: tuple[Image, ...] = ()) -> Row:
         """Make a row of the JSON value of its request."""
@@ -75,14 +76,28 @@ class Call:
 
     def ask(self, row: Row, *, asked: object = None, system: str | None = None) -> Request:
         """Make a request of a row: of its own input, or of what is asked instead of it."""
+        plain = system is None and not row.files
         return Request(
             endpoint=self.endpoint,
             input=row.input if asked is None else asked,
             system=self.system if system is None else system,
             files=row.files,
-            parameters=dict(self.parameters),
+            parameters=self.parameters,
             response_format=self.response_format,
+            around=self._around_input() if plain else None,
         )
+
+    def _around_input(self) -> tuple[bytes, bytes]:
+        if not self._around:
+            alike = Request(
+                endpoint=self.endpoint,
+                input="",
+                system=self.system,
+                parameters=self.parameters,
+                response_format=self.response_format,
+            )
+            self._around.append(around_input(alike))
+        return self._around[0]
 
     def ask_again(self, row: Row, *, answered: str, problem: str) -> Request:
         """Make the request that shows the model its answer and what is wrong with it."""

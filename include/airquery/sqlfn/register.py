@@ -171,20 +171,29 @@ def _call_function(session: Session) -> Callable[..., Column]:
     def call(
         statement: Column, mode: Column, request: Column, files: Column, given: Column
     ) -> Column:
-        rows = list(zip(given.to_pylist(), request.to_pylist(), files.to_pylist(), strict=True))
-        number = statement[0].as_py()
-        parts = []
+        number, how = statement[0].as_py(), mode[0].as_py()
+        texts, pictures = request.to_pylist(), files.to_pylist()
         with session.noting_errors(number):
-            for shared, group in groupby(rows, key=lambda row: row[0]):
-                _, texts, pictures = zip(*group, strict=True)
-                parts.append(
-                    answer_chunk(
-                        session, shared, texts, pictures, number=number, mode=mode[0].as_py()
-                    )
-                )
+            parts = [
+                answer_chunk(session, shared, texts[a:b], pictures[a:b], number=number, mode=how)
+                for shared, a, b in _alike(given)
+            ]
         return pa.concat_arrays(parts)
 
     return call
+
+
+def _alike(given: Column) -> Iterator[tuple[str, int, int]]:
+    """Yield the runs of equal values: each with where it starts and stops."""
+    values = given.unique()
+    if len(values) == 1:
+        yield values[0].as_py(), 0, len(given)
+        return
+    start = 0
+    for shared, run in groupby(given.to_pylist()):
+        stop = start + sum(1 for _ in run)
+        yield shared, start, stop
+        start = stop
 
 
 def _files(given: _Picture | list[_Picture | None] | None) -> list[bytes] | None:

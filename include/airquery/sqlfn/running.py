@@ -7,6 +7,7 @@ is kept for a while.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airquery.execute.statement import WINDOW, Statement
@@ -35,7 +36,7 @@ class Running:
 
     def __init__(self, cancel: Cancel | None = None) -> None:
         self.statement = Statement(cancel)
-        self._rows: dict[tuple[int, str], Row] = {}
+        self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
         self._unfinished: list[Unfinished] = []
         self._lock = threading.Lock()
 
@@ -48,7 +49,7 @@ class Running:
             with self._lock:
                 self._rows[key] = row
                 while len(self._rows) > KEPT_ROWS:
-                    del self._rows[next(iter(self._rows))]
+                    self._rows.popitem(last=False)
         return row
 
     def defer(self, rows: Unfinished) -> None:
