@@ -7,14 +7,18 @@ refused, because it may hold a password.
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import Field, PlainValidator, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
 
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_Value = TypeVar("_Value")
 
 _SQLITE = "sqlite:///"
 _PREFIX = "AIRQUERY_"
@@ -73,43 +77,52 @@ def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
 
-class Settings(BaseSettings):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """What the environment says, or what it was made with."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
-
-    home: Annotated[Path, PlainValidator(_folder)] = Path("~/.airquery")
-    endpoints: Annotated[Path | None, PlainValidator(_optional_file)] = None
-    journal: Annotated[str, PlainValidator(_journal)] = Field(
-        default_factory=lambda known: f"{_SQLITE}{known['home'] / 'journal.db'}"
-    )
-    warehouse: Annotated[str, PlainValidator(_warehouse)] = Field(
-        default_factory=lambda known: str(known["home"] / "warehouse")
-    )
-
-    strict_databricks: Annotated[bool, PlainValidator(_flag)] = False
-    compat_error_struct: Annotated[bool, PlainValidator(_flag)] = False
+    home: Path
+    endpoints: Path | None
+    journal: str
+    warehouse: str
+    strict_databricks: bool
+    compat_error_struct: bool
 
     @classmethod
-    def read(cls, **values: Any) -> Self:
+    def read(cls, **values: object) -> Self:
         """Read the environment; `values` go before it. Raises `InvalidSetting`."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            detail = error.errors(include_url=False)[0]
-        name = f"{_PREFIX}{str(detail['loc'][0]).upper()}"
-        if detail["type"] == "extra_forbidden":
-            problem = f"is no setting. {suggestion(str(detail['loc'][0]), cls.model_fields)}"
-        else:
-            problem = str(detail["ctx"]["error"])
-        raise InvalidSetting(f"{name} {problem}")
+        names = [one.name for one in fields(cls)]
+        for name in values:
+            if name not in names:
+                raise InvalidSetting(f"{_variable(name)} is no setting. {suggestion(name, names)}")
+        given = {name: os.environ[_variable(name)] for name in names if _is_set(name)} | values
+        home = _read("home", given, _folder, default="~/.airquery")
+        return cls(
+            home=home,
+            endpoints=_read("endpoints", given, _optional_file, default=None),
+            journal=_read("journal", given, _journal, default=f"{_SQLITE}{home / 'journal.db'}"),
+            warehouse=_read("warehouse", given, _warehouse, default=str(home / "warehouse")),
+            strict_databricks=_read("strict_databricks", given, _flag, default=False),
+            compat_error_struct=_read("compat_error_struct", given, _flag, default=False),
+        )
 
     def journal_path(self) -> Path:
         """Return the file that the journal is kept in."""
         return Path(self.journal.removeprefix(_SQLITE))
+
+
+def _variable(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(_variable(name), "").strip())
+
+
+def _read(
+    name: str, given: Mapping[str, object], reader: Callable[[object], _Value], *, default: object
+) -> _Value:
+    try:
+        return reader(given.get(name, default))
+    except ValueError as problem:
+        raise InvalidSetting(f"{_variable(name)} {problem}") from None

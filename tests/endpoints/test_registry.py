@@ -72,7 +72,7 @@ def test_a_file_declares_endpoints(file: Path) -> None:
 
 
 def test_settings_and_the_environment_name_the_file(file: Path, tmp_path: Path) -> None:
-    by_settings = Registry.read(Settings(home=tmp_path, endpoints=file), ENVIRON)
+    by_settings = Registry.read(Settings.read(home=tmp_path, endpoints=file), ENVIRON)
     by_variable = Registry.read(None, {**ENVIRON, "AIRQUERY_ENDPOINTS": str(file)})
 
     assert by_settings == by_variable == Registry.read(str(file), ENVIRON)
@@ -80,7 +80,7 @@ def test_settings_and_the_environment_name_the_file(file: Path, tmp_path: Path) 
 
 def test_without_a_file_and_variables_nothing_is_registered(tmp_path: Path) -> None:
     assert Registry.read(None, {"AIRQUERY_ENDPOINTS": " "}).names() == ()
-    assert Registry.read(Settings(home=tmp_path, endpoints=None), {}).names() == ()
+    assert Registry.read(Settings.read(home=tmp_path, endpoints=None), {}).names() == ()
 
 
 def test_an_unset_key_stops_only_its_own_endpoint(file: Path) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 
-from rich.console import Console
-from rich.text import Text
-
 from airquery.errors import AirqueryError
 
 
@@ -19,6 +16,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def say_error(message: str) -> None:
     """Write a message to stderr, its first line in red."""
+    from rich.console import Console  # noqa: PLC0415 - most commands say no error
+    from rich.text import Text  # noqa: PLC0415
+
     first, *more = harmless(message).splitlines() or [""]
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(f"airquery: {first}", style="red"))

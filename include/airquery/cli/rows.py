@@ -14,10 +14,6 @@ from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from airquery.cli.message import harmless
 
 
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 
     import duckdb
     import pyarrow as pa
+    from rich.table import Table
 
 
 Format: TypeAlias = Literal["table", "csv", "json"]
@@ -64,6 +61,8 @@ def write_rows(table: pa.Table | None, form: Format, out: IO[str], *, max_rows: 
 
 def print_table(table: Table, out: IO[str]) -> None:
     """Write a table as wide as the terminal, or as it wants to be where there is none."""
+    from rich.console import Console  # noqa: PLC0415 - csv and json need none of it
+
     terminal = out.isatty()
     text = StringIO()
     width = shutil.get_terminal_size().columns if terminal else 100_000
@@ -72,6 +71,9 @@ def print_table(table: Table, out: IO[str]) -> None:
 
 
 def _table(connection: duckdb.DuckDBPyConnection, names: list[str], limit: int) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table()
     for name, kind in zip(names, connection.table(_VIEW).types, strict=True):
         numeric = _NUMERIC.fullmatch(str(kind)) is not None

@@ -13,6 +13,7 @@ import yaml
 
 from airquery.endpoints.declaration import Declaration, declare
 from airquery.endpoints.endpoint import Secret
+from airquery.endpoints.registry import VARIABLES
 from airquery.endpoints.variables import refers
 from airquery.errors import InvalidSetting, suggestion
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-PREFIX = "AIRQUERY_ENDPOINT_"
-FUNCTION_PREFIX = "AIRQUERY_FUNCTION_"
+PREFIX, FUNCTION_PREFIX = VARIABLES
 _TOP = ("endpoints", "functions")
 _EXAMPLE = "{task: chat, base_url: 'http://127.0.0.1:8080/v1', model: my-model}"
 

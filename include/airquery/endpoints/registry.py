@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # The name under which `functions` sets the endpoint of every function it does not list.
 DEFAULT = "default"
+# How the names of variables begin that declare an endpoint, or a function's default.
+VARIABLES = ("AIRQUERY_ENDPOINT_", "AIRQUERY_FUNCTION_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ class Registry:
                 `AIRQUERY_ENDPOINTS` names in `environ`, if there is one.
             environ: Where `${NAME}` and `AIRQUERY_ENDPOINT_<NAME>` are looked up, now and not later.
         """
-        # The parsers are loaded here, so that Python users who need none do not wait for them.
+        path: Path | str | None
+        if source is None:
+            path = environ.get("AIRQUERY_ENDPOINTS", "").strip()
+        else:
+            path = source if isinstance(source, str | Path) else source.endpoints
+        if not path and not any(name.startswith(VARIABLES) for name in environ):
+            return cls()
+        # The parsers are loaded here, so that those who declare nothing do not wait for them.
         from airquery.endpoints.declared import (  # noqa: PLC0415
             defaults_from_environment,
             defaults_from_file,
@@ -63,11 +72,6 @@ class Registry:
             from_file,
         )
 
-        path: Path | str | None
-        if source is None:
-            path = environ.get("AIRQUERY_ENDPOINTS", "").strip()
-        else:
-            path = source if isinstance(source, str | Path) else source.endpoints
         file = Path(path).expanduser() if path else None
         declared = from_file(file) if file else {}
         defaults = defaults_from_file(file) if file else {}

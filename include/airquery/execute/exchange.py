@@ -15,7 +15,7 @@ from airquery.endpoints.told_limits import told_in_text, told_limits
 from airquery.errors import InvalidEndpoint
 from airquery.execute.credentials import Credentials
 from airquery.execute.flight import Ending
-from airquery.execute.transport import Reply, Transport
+from airquery.execute.reply import Reply
 
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airquery.clock import Clock
     from airquery.endpoints.adapter import HttpRequest
     from airquery.endpoints.endpoint import Endpoint
+    from airquery.execute.transport import Transport
     from airquery.request import Request
 
 
@@ -37,7 +38,7 @@ class Exchange:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._transport = Transport()
+        self._transport = _transport()
         self._credentials = Credentials(transport=self._transport, clock=clock)
 
     async def send(self, requests: Sequence[Request]) -> list[Ending]:
@@ -102,6 +103,13 @@ class Exchange:
         return await self._transport.post(
             _encoded(endpoint, requests), timeout_s=endpoint.timeout_s, route=endpoint.route
         )
+
+
+def _transport() -> Transport:
+    # aiohttp takes a quarter of a second to load: who asks nothing does not wait for it.
+    from airquery.execute.transport import Transport  # noqa: PLC0415
+
+    return Transport()
 
 
 def _encoded(endpoint: Endpoint, requests: Sequence[Request]) -> HttpRequest:

@@ -14,7 +14,6 @@ from airquery.endpoints import published, wire
 from airquery.endpoints.failures import read_failure
 from airquery.errors import AirqueryError, Unreachable
 from airquery.execute.credentials import Credentials
-from airquery.execute.transport import Transport
 
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airquery.endpoints.endpoint import Endpoint
+    from airquery.execute.transport import Transport
     from airquery.output.structure import Structure
 
 
@@ -39,7 +39,7 @@ def fetch(url: str, into: Path) -> None:
     """Download an HTTP(S) address to a file. Raises `Unreachable`."""
 
     async def download() -> Failure | None:
-        async with Transport() as transport:
+        async with _transport() as transport:
             return await transport.download(url, into, timeout_s=SILENCE_S)
 
     failure = _run(download())
@@ -81,9 +81,16 @@ def published_structure(endpoint: Endpoint) -> Structure | None:
     return _structures[key]
 
 
+def _transport() -> Transport:
+    # Loaded when something is asked for: every statement imports this module.
+    from airquery.execute.transport import Transport  # noqa: PLC0415
+
+    return Transport()
+
+
 async def _get(endpoint: Endpoint, url: str) -> bytes | None:
     """Read an address of the endpoint, with its key. None if there is no such address."""
-    async with Transport() as transport:
+    async with _transport() as transport:
         clock = SystemClock()
         credentials = Credentials(transport=transport, clock=clock)
         authorized = await credentials.authorized(endpoint)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-
-from sqlglot import exp
+from typing import TYPE_CHECKING
 
 from airquery.errors import StatementError
+
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 NOT_OFFERED = {
@@ -27,6 +30,8 @@ NOT_OFFERED = {
 
 def check_offered(tree: exp.Expr) -> None:
     """Refuse calls of functions that are not offered. Raises `StatementError`."""
+    from sqlglot import exp  # noqa: PLC0415 - `NOT_OFFERED` is asked for before anything is parsed
+
     for node in tree.find_all(exp.Anonymous):
         _check(node.name)
 

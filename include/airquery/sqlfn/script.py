@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import duckdb
 
 from airquery.errors import StatementError
-from airquery.plan.build import parse
-from airquery.sqlfn.calls import call_sites
-from airquery.sqlfn.databricks import Unit, substitute, to_duckdb, without_comments
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airquery.endpoints.registry import Registry
+    from airquery.sqlfn.databricks import Unit
 
 Dialect: TypeAlias = Literal["duckdb", "databricks"]
 
@@ -35,12 +33,13 @@ def read_script(
     """
     sql = sql.removeprefix(_BYTE_ORDER_MARK)
     if dialect == "databricks":
+        # sqlglot takes a tenth of a second to load: DuckDB text without a call does not need it.
+        from airquery.sqlfn.databricks import to_duckdb, without_comments  # noqa: PLC0415
+
         known = variables or {}
-        units = to_duckdb(substitute(without_comments(sql), known), known)
+        units = to_duckdb(_substituted(without_comments(sql), known), known)
     else:
-        units = [
-            (text,) for text in _split(sql if variables is None else substitute(sql, variables))
-        ]
+        units = [(text,) for text in _split(_substituted(sql, variables))]
     if not units:
         raise StatementError("AI_FUNCTION_COMPILATION_ERROR", "There is no statement in the text.")
     return units
@@ -51,7 +50,7 @@ def read_select(
 ) -> str:
     """Return the one statement of a text in DuckDB's spelling. Raises what `read_script` raises."""
     if dialect == "duckdb":
-        return sql if variables is None else substitute(sql, variables)
+        return _substituted(sql, variables)
     units = read_script(sql, dialect=dialect, variables=variables)
     match units:
         case [(text,)]:
@@ -66,6 +65,9 @@ def endpoint_names(sql: str, registry: Registry | None = None) -> list[str]:
 
     With a registry, also those that it sets as defaults of functions called without one.
     """
+    from airquery.plan.build import parse  # noqa: PLC0415 - as above
+    from airquery.sqlfn.calls import call_sites  # noqa: PLC0415
+
     trees = [parse(text) for text in _split(sql)]
     sites = [site for tree in trees if tree is not None for site in call_sites(tree)]
     names = {site.endpoint for site in sites}
@@ -73,6 +75,14 @@ def endpoint_names(sql: str, registry: Registry | None = None) -> list[str]:
         unnamed = {site.function for site in sites if site.endpoint is None} - {"ai_query"}
         names |= {registry.default_name(function) for function in unnamed}
     return sorted(name for name in names if name is not None)
+
+
+def _substituted(sql: str, variables: Mapping[str, str] | None) -> str:
+    if variables is None:
+        return sql
+    from airquery.sqlfn.databricks import substitute  # noqa: PLC0415 - as above
+
+    return substitute(sql, variables)
 
 
 def _split(sql: str) -> list[str]:
