@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +17,6 @@ import duckdb
 from airquery.endpoints.registry import Registry
 from airquery.errors import InvalidSetting, suggestion
 from airquery.execute.interrupt import Interrupts
-from airquery.execute.run import Engine
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.settings import Settings
 from airquery.sqlfn.call import Rules
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from airquery.execute.run import Engine
 
+
+_journals: dict[tuple[int, Path], SqliteJournal] = {}
 _engines: dict[tuple[int, Path], Engine] = {}
 _interrupts = Interrupts()
 _lock = threading.Lock()
@@ -81,9 +84,11 @@ def register(
         _interrupts.listen()
         endpoints = registry or Registry.read(known)
         _check_functions(endpoints)
+        journal = known.journal_path()
+        _journal_for(journal)
         session = Session(
             registry=endpoints,
-            engine=engine_for(known.journal_path()),
+            open_engine=partial(engine_for, journal),
             interrupts=_interrupts,
             rules=Rules(
                 strict_databricks=known.strict_databricks,
@@ -107,17 +112,32 @@ def _check_functions(registry: Registry) -> None:
 
 def engine_for(journal: Path) -> Engine:
     """Return this process's engine over a journal file. A forked child makes its own."""
+    # Loaded when the first request is asked, as are the event loop and the HTTP client.
+    from airquery.execute.run import Engine  # noqa: PLC0415
+
     key = (os.getpid(), journal)
+    opened = _journal_for(journal)
     with _lock:
         if key not in _engines:
-            _engines[key] = Engine(SqliteJournal(journal))
+            _engines[key] = Engine(opened)
         return _engines[key]
+
+
+def _journal_for(path: Path) -> SqliteJournal:
+    """Return this process's journal, opened at once: whoever cannot use it is told early."""
+    key = (os.getpid(), path)
+    with _lock:
+        if key not in _journals:
+            _journals[key] = SqliteJournal(path)
+        return _journals[key]
 
 
 @atexit.register
 def close_engines() -> None:
     """Stop the engines of this process; what they were told to remember is on disk after it."""
     with _lock:
-        engines = [_engines.pop(key) for key in list(_engines) if key[0] == os.getpid()]
-    for engine in engines:
-        engine.close()
+        keys = [key for key in _journals if key[0] == os.getpid()]
+        opened = [(_engines.pop(key, None), _journals.pop(key)) for key in keys]
+    for engine, journal in opened:
+        # An engine closes its journal.
+        (engine or journal).close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from contextlib import suppress
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.metadata import EntryPoint, EntryPoints
 
     from typer._click import Command, Context
 
@@ -32,7 +32,7 @@ class Commands(TyperGroup):
     def list_commands(self, ctx: Context) -> list[str]:
         """Name every command."""
         own = super().list_commands(ctx)
-        return own + sorted(entry_points(group=GROUP).names - set(own))
+        return own + sorted(_entries().names - set(own))
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Return a command; that of another package as its name and summary only."""
@@ -63,7 +63,14 @@ def summary_of(entry: EntryPoint) -> str:
 
 
 def _entry(name: str) -> EntryPoint | None:
-    return next(iter(entry_points(group=GROUP, name=name)), None)
+    return next(iter(_entries().select(name=name)), None)
+
+
+def _entries() -> EntryPoints:
+    # It looks through all that is installed, which a command of our own does not wait for.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    return entry_points(group=GROUP)
 
 
 def _command(name: str, function: Callable[..., object], *, summary: str | None = None) -> Command:

@@ -6,7 +6,6 @@ import json
 import re
 from typing import Literal, TypeAlias
 
-import json_repair
 import orjson
 
 
@@ -61,6 +60,9 @@ def _repaired(text: str, kind: Kind) -> object:
     starts = [at for bracket in _OPENING[kind] if (at := body.find(bracket)) >= 0]
     if not starts:
         return None
+    # Most models write JSON that needs no mending.
+    import json_repair  # noqa: PLC0415
+
     try:
         value: object = json_repair.loads(body[min(starts) :])
     except (RecursionError, ValueError):

@@ -13,7 +13,7 @@ from airquery.sqlfn.running import Running
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airquery.endpoints.registry import Registry
     from airquery.execute.interrupt import Interrupts
@@ -25,19 +25,29 @@ if TYPE_CHECKING:
 class Session:
     """What the SQL functions of one database share.
 
-    `warehouse` is the root of the tables that three-part names may mean.
+    `warehouse` is the root of the tables that three-part names may mean. `open_engine` is called
+    when the first request is asked.
     """
 
     registry: Registry
-    engine: Engine
+    open_engine: Callable[[], Engine]
     interrupts: Interrupts
     warehouse: str
     rules: Rules = field(default_factory=Rules)
     errors: dict[int, BaseException] = field(default_factory=dict)
+    _engine: Engine | None = None
     _running: dict[int, Running] = field(default_factory=dict)
     _calls: dict[str, Call] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that asks."""
+        if self._engine is None:
+            # The same for everybody, so that it does not matter who comes first.
+            self._engine = self.open_engine()
+        return self._engine
 
     def begin(self, cancel: Cancel | None = None) -> tuple[int, Running]:
         """Open a statement and give it the number that its calls will show."""
@@ -51,7 +61,8 @@ class Session:
         with self._lock:
             running = self._running.pop(number)
             self.errors.pop(number, None)
-        self.engine.release(running.statement)
+        if self._engine is not None:
+            self._engine.release(running.statement)
 
     def running(self, number: int | None) -> Running | None:
         """Return the open statement of that number; None for a statement nobody planned."""
