@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -33,4 +32,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running event loop."""
+        # Who sleeps on an event loop has loaded it; who only reads the clock needs none.
+        import asyncio  # noqa: PLC0415
+
         await asyncio.sleep(seconds)

@@ -10,7 +10,6 @@ What it returns is kept in the journal like any answer. Change `revision` when t
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -116,6 +115,9 @@ async def _called(function: Callable[..., Any], request: Request) -> object:
             {} if request.response_format is None else {"response_format": request.response_format}
         )
         arguments.append({**request.parameters, **extra})
+    # Every statement imports this module, and only one that asks has an event loop.
+    import asyncio  # noqa: PLC0415
+
     async with asyncio.timeout(request.endpoint.timeout_s):
         if inspect.iscoroutinefunction(function):
             return await function(*arguments)
