@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.parameters import in_one_spelling
 from airquery.errors import StatementError
-from airquery.execute.fetch import published_structure
 from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape
@@ -246,9 +245,16 @@ def _shape(
             return None, Shape(structure="VARCHAR")
 
 
+def _published(endpoint: Endpoint) -> Structure | None:
+    # Few endpoints are asked for it, and it takes an event loop.
+    from airquery.execute.fetch import published_structure  # noqa: PLC0415
+
+    return published_structure(endpoint)
+
+
 def _custom_structure(endpoint: Endpoint) -> Structure:
     """Return what a custom model returns: as declared, or as its endpoint publishes it."""
-    structure = parse_ddl(endpoint.returns) if endpoint.returns else published_structure(endpoint)
+    structure = parse_ddl(endpoint.returns) if endpoint.returns else _published(endpoint)
     if structure is None:
         raise StatementError(
             "AI_FUNCTION_COMPILATION_ERROR",

@@ -68,6 +68,8 @@ _FIT_FORM = Form(kind="struct")
 # A macro file whose macro asks: its name, its parameters, and where its call of `_ai_ask` ends.
 _ASKING = re.compile(r"(MACRO ai_\w+\(.*)(\) AS\s+_ai_ask\(.*)(\);\s*)\Z", re.DOTALL)
 
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
+
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 _numbers = count(1)
 _lock = threading.Lock()
@@ -98,15 +100,17 @@ def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     if connection.execute(MADE).fetchall() == [(True,)]:
         return
     with _stand_ins(connection):
-        connection.execute(_macros())
+        for statement in _macros():
+            connection.execute(statement)
     connection.execute(NOTE_MADE)
 
 
 @cache
-def _macros() -> str:
+def _macros() -> list[duckdb.Statement]:
+    """Parse the macros once for all connections: that is most of the time they take."""
     names = [FIRST, *(name for name in airquery_sql.names(FOLDER) if name != FIRST)]
-    texts = [_with_mode(airquery_sql.read(name)) for name in names]
-    return ";\n".join(text.strip().rstrip(";") for text in texts)
+    texts = [_with_mode(_COMMENT.sub("", airquery_sql.read(name))) for name in names]
+    return duckdb.extract_statements(";\n".join(text.strip().rstrip(";") for text in texts))
 
 
 def _with_mode(text: str) -> str:
