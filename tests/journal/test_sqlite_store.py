@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,10 +16,6 @@ import pytest
 from airquery.errors import JournalError
 from airquery.journal.record import Record
 from airquery.journal.sqlite_store import SqliteJournal
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def record(number: int, body: bytes = b'{"a": 1}') -> Record:
@@ -65,6 +61,21 @@ def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:
     journal.close()
 
     assert found[record(1).key].body == b"first"
+
+
+def test_a_journal_of_the_first_shape_is_used_as_it_is(tmp_path: Path) -> None:
+    shape = Path(__file__).with_name("without_rowid.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as first:
+        first.execute(shape)
+        first.execute("PRAGMA user_version = 1")
+    journal = SqliteJournal(tmp_path / "journal.db")
+    journal.append(record(1, b"first")).result(timeout=30)
+    for body, replace in ((b"second", False), (b"third", True)):
+        journal.append(record(1, body), replace=replace).result(timeout=30)
+
+    assert journal.claim([record(1).key, record(2).key]) == {record(2).key}
+    assert journal.get_many([record(1).key]) == {record(1).key: record(1, b"third")}
+    journal.close()
 
 
 def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:

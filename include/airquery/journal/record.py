@@ -6,14 +6,14 @@ result type reads it again and pays nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from typing import NamedTuple
 
 import zstandard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The reply to one request.
+class Record(NamedTuple):
+    """The reply to one request: a tuple, because a statement may read a million of them.
 
     `key` is the request's 32 bytes, `created_at` seconds since 1970, `body` the reply's raw bytes.
     """
@@ -26,11 +26,22 @@ class Record:
     body: bytes
 
 
+class _Zstd(threading.local):
+    """What a thread uses again and again: making it costs as much as using it."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _Zstd()
+
+
 def compress(body: bytes) -> bytes:
     """Return the body as one zstd frame."""
-    return zstandard.ZstdCompressor(level=3).compress(body)
+    return _zstd.compressor.compress(body)
 
 
 def decompress(frame: bytes) -> bytes:
     """Return the body of one zstd frame. Raises `zstandard.ZstdError` if it is damaged."""
-    return zstandard.ZstdDecompressor().decompress(frame)
+    return _zstd.decompressor.decompress(frame)

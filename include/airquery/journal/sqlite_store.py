@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql")
 GROUP_COMMIT_S = 0.02
 BUSY_TIMEOUT_S = 30.0
+# The upper levels of the index of tens of millions of records.
+READER_CACHE_KIB = 32_768
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
 _Item = tuple[Record, bool, Future[None]]
@@ -59,6 +61,7 @@ class SqliteJournal:
             writing = opened.enter_context(closing(self._connect()))
             _migrate(writing, path)
             self._reader = opened.enter_context(closing(self._connect()))
+            self._reader.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
             claiming = opened.enter_context(closing(self._connect()))
             claiming.execute("PRAGMA synchronous = NORMAL")
             opened.pop_all()
@@ -73,16 +76,9 @@ class SqliteJournal:
         found: dict[bytes, Record] = {}
         with self._explained():
             for some in in_chunks(keys):
-                for row in self._rows(some):
-                    key, endpoint, model, created_at, latency_s, body = row
-                    found[key] = Record(
-                        key=key,
-                        endpoint=endpoint,
-                        model=model,
-                        created_at=created_at,
-                        latency_s=latency_s,
-                        body=decompress(body),
-                    )
+                for key, endpoint, model, created_at, latency_s, frame in self._rows(some):
+                    body = decompress(frame)
+                    found[key] = Record(key, endpoint, model, created_at, latency_s, body)
         return found
 
     def claim(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -151,10 +147,7 @@ class SqliteJournal:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Item]) -> None:
         """Make a batch durable, then say so to everyone who waits for it."""
-        rows = [
-            (r.key, r.endpoint, r.model, r.created_at, r.latency_s, compress(r.body))
-            for r, _, _ in batch
-        ]
+        rows = [(*record[:-1], compress(record.body)) for record, _, _ in batch]
         replaced = [(record.key,) for record, replace, _ in batch if replace]
         try:
             with self._explained(), transaction(connection):

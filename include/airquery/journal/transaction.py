@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-KEYS_PER_QUERY = 500
+# SQLite takes at least 999 values in one statement.
+KEYS_PER_QUERY = 900
 
 
 @contextmanager
