@@ -84,7 +84,10 @@ class Lane:
         self._dice = dice
         called = endpoint.function is not None
         told = endpoint.limits.concurrency
-        self._concurrency = Concurrency(told=FUNCTION_THREADS if called and told is None else told)
+        self._concurrency = Concurrency(
+            told=FUNCTION_THREADS if called and told is None else told,
+            timeout_s=endpoint.timeout_s,
+        )
         self._rate = RateLimits(endpoint.limits)
         self._hedging = Hedging() if endpoint.limits.hedge and not called else None
         self._waiting: deque[Parcel] = deque()

@@ -191,7 +191,7 @@ def _alike(given: Column) -> Iterator[tuple[str, int, int]]:
     """Yield the runs of equal values: each with where it starts and stops."""
     values = given.unique()
     if len(values) == 1:
-        yield values[0].as_py(), 0, len(given)
+        yield str(values[0]), 0, len(given)
         return
     start = 0
     for shared, run in groupby(given.to_pylist()):
