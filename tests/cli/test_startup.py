@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ASKS = ("aiohttp", "asyncio", "certifi", "json_repair", "jsonschema_rs")
 PARSES = ("yaml", "pydantic_settings", "httpx")
-HEAVY = ("airflow", "deltalake", "great_expectations", "pandas", "jinja2")
+# Not pandas: DuckDB 1.5 loads it by itself where it is installed.
+HEAVY = ("airflow", "deltalake", "great_expectations", "jinja2")
 SHOWS = ("rich",)
 SQL = ("duckdb", "numpy", "pyarrow", "sqlglot")
 LOADED = """
