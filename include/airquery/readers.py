@@ -20,7 +20,7 @@ from airquery.sqlfn.register import add_macros
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
-    from airquery.plan.build import Plan
+    from airquery.plan.plan import Plan
     from airquery.sqlfn.running import Running
 
 

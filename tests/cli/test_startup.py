@@ -47,13 +47,13 @@ def loaded_by(home: Path, modules: tuple[str, ...], *line: str) -> list[str]:
 
 
 def test_a_statement_that_asks_nobody_loads_nothing_that_asks(tmp_path: Path) -> None:
-    looked_for = ASKS + PARSES + HEAVY + SHOWS
+    looked_for = ASKS + PARSES + HEAVY + SHOWS + ("sqlglot",)
 
     assert loaded_by(tmp_path, looked_for, "sql", "-q", "--output", "csv", "SELECT 1") == []
 
 
 def test_a_table_is_drawn_with_rich_alone(tmp_path: Path) -> None:
-    looked_for = ASKS + PARSES + HEAVY + SHOWS
+    looked_for = ASKS + PARSES + HEAVY + SHOWS + ("sqlglot",)
 
     assert loaded_by(tmp_path, looked_for, "sql", "-q", "SELECT 1") == ["rich"]
 

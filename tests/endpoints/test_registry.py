@@ -48,7 +48,7 @@ REVIEWS_LLM = Endpoint(
     api_key=Secret("sk-1"),
     headers={"X-Tenant": Secret("Token abc")},
     timeout_s=60,
-    limits=Limits(concurrency=32, max_attempts=3, deadline_s=30),
+    limits=Limits(max_attempts=3, deadline_s=30),
     price=Price(input_per_million=0.15, output_per_million=0.6, currency="EUR"),
 )
 FIELDS = {"task": "chat", "base_url": "http://h/v1", "model": "m"}

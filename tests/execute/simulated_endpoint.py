@@ -10,15 +10,17 @@ from __future__ import annotations
 import heapq
 import math
 import random
+import sys
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airquery.execute.concurrency import Concurrency
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MEDIAN_S: Final = 0.2
 SIGMA: Final = 0.6
@@ -89,7 +91,7 @@ class Simulation:
         self._numbers = 0
         for client in clients:
             client.waiting = client.rows
-            self._at(client.begins, lambda c=client: self._pump(c))
+            self._at(client.begins, partial(self._pump, client))
 
     def run(self, until: float = math.inf) -> float:
         """Return the moment at which it ended."""
@@ -117,7 +119,7 @@ class Simulation:
             client.sent += 1
             started += 1
             sent_at = self.now
-            self._at(self.now + NETWORK_S / 2, lambda at=sent_at: self._arrive(client, at))
+            self._at(self.now + NETWORK_S / 2, partial(self._arrive, client, sent_at))
 
     def _arrive(self, client: Client, sent_at: float) -> None:
         endpoint = self.endpoint
@@ -182,36 +184,39 @@ def shares(begins: list[float], *, capacity: int, until: float, seed: int) -> li
     return [sum(at > since for at in client.answers) / fair for client in clients]
 
 
-def _table() -> None:
-    print(f"{'endpoint':24} {'client':10} {'ratio':>6} {'requests/row':>12} {'limit':>6}")
-    for name, make, rows, best in (
+def _table() -> Iterator[str]:
+    yield (f"{'endpoint':24} {'client':10} {'ratio':>6} {'requests/row':>12} {'limit':>6}")
+    kinds: list[tuple[str, Callable[[], Endpoint], int, int]] = [
         ("256 at once", lambda: Endpoint(lambda _: 256), 20_000, 256),
         ("64 at once", lambda: Endpoint(lambda _: 64), 5_000, 64),
         ("8 at once", lambda: Endpoint(lambda _: 8), 1_000, 8),
         ("2 slots and a queue", lambda: Endpoint(slots=2), 200, 2),
         ("64 slots and a queue", lambda: Endpoint(slots=64), 5_000, 64),
         ("64 at once, 2 % faults", lambda: Endpoint(lambda _: 64, fault_share=0.02), 2_000, 64),
-    ):
+    ]
+    for name, make, rows, best in kinds:
         _, known_s = one_client(make(), Concurrency(told=best), rows)
         for client, controller in (
             ("adaptive", Concurrency()),
             ("told twice", Concurrency(told=2 * best)),
         ):
             found, seconds = one_client(make(), controller, rows)
-            print(
+            yield (
                 f"{name:24} {client:10} {seconds / known_s:6.3f} {found.sent / rows:12.4f} "
                 f"{controller.limit:6}"
             )
-    print("\nfour clients of an endpoint that takes 64: throughput over the fair share, and in all")
+    yield (
+        "\nfour clients of an endpoint that takes 64: throughput over the fair share, and in all"
+    )
     for title, begins in (
         ("at once", [0.0] * 4),
         ("within half a second", [0.0, 0.17, 0.33, 0.5]),
         ("one after another", [0.0, 1.7, 3.3, 5.0]),
     ):
         for seed in range(3):
-            found = shares(begins, capacity=64, until=20.0, seed=seed)
-            print(f"{title:24} {' '.join(f'{one:.2f}' for one in found)}  {sum(found) / 4:.2f}")
+            them = shares(begins, capacity=64, until=20.0, seed=seed)
+            yield (f"{title:24} {' '.join(f'{one:.2f}' for one in them)}  {sum(them) / 4:.2f}")
 
 
 if __name__ == "__main__":
-    _table()
+    sys.stdout.writelines(f"{line}\n" for line in _table())

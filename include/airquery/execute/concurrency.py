@@ -97,7 +97,7 @@ class Concurrency:
         if self._searching:
             self._search(now)
         elif now >= self._hold_until:
-            self._climb(now)
+            self._climb()
 
     def rejected(
         self, now: float, *, sent_at: float, in_flight: int, retry_after_s: float | None
@@ -149,7 +149,7 @@ class Concurrency:
             self._ceiling, self._searching = self._limit, False
             self._hold_until = now + HOLD_DOUBLINGS * last_s
 
-    def _climb(self, now: float) -> None:
+    def _climb(self) -> None:
         """Grow by one in the time of an answer, and search again where there is room."""
         self._limit = min(self._limit + 1.0 / self._limit, float(self._most))
         ceiling = self._ceiling if self._ceiling is not None else self._limit

@@ -117,10 +117,11 @@ class Lane:
         now = self._clock.monotonic()
         while self._later and self._later[0][0] <= now:
             self._waiting.appendleft(heapq.heappop(self._later)[2])
-        wake_at = [at for at, _, _ in self._later[:1]]
+        paused = self._concurrency.paused_until
+        wake_at = [max(at, paused) for at, _, _ in self._later[:1]]
         started = 0
         while self._out < self._concurrency.limit:
-            if (paused := self._concurrency.paused_until) > now:
+            if paused > now:
                 wake_at += [paused] if self._waiting else []
                 break
             parcel = self._next()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from airquery.plan.plan import Plan
 from airquery.sqlfn.calls import CallSite, call_nodes, call_sites
 from airquery.sqlfn.dialects import AirqueryDuckDB
 from airquery.sqlfn.functions import MODE
@@ -43,43 +43,6 @@ _OF_ONE_CONNECTION = {
     "txid_current",
 }
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:\([^)]*\)\s*)?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How one statement is executed.
-
-    `text` is the statement itself, `sites` are its calls, and `note` says which of them are not
-    answered ahead, and why. Each of `readers` asks ahead what the calls of one depth need, and waits
-    for the answers of those that they build on: all may run at once. `rounds` ask the same, but
-    are run and drained in order, each before the next. `tables` are the names that it reads, in
-    lower case, and `own` says why only its own transaction will do.
-    """
-
-    text: str
-    rounds: tuple[str, ...] = ()
-    readers: tuple[str, ...] = ()
-    sites: tuple[CallSite, ...] = ()
-    note: str = ""
-    tables: frozenset[str] = frozenset()
-    own: str = ""
-
-    @property
-    def all_ahead(self) -> bool:
-        """Tell whether every call is answered ahead."""
-        return all(site.ahead for site in self.sites)
-
-    def decisions(self) -> tuple[str, ...]:
-        """Say of each call how it is answered, and why."""
-        return tuple(
-            f"call {site.index + 1}, {site.function}: "
-            + (
-                f"read ahead, depth {site.depth}"
-                if site.ahead
-                else f"chunk by chunk: {site.reason}"
-            )
-            for site in self.sites
-        )
 
 
 def build(text: str) -> Plan:

@@ -187,11 +187,12 @@ def _call_function(session: Session) -> Callable[..., Column]:
     return call
 
 
-def _alike(given: Column) -> Iterator[tuple[str, int, int]]:
+def _alike(given: Column) -> Iterator[tuple[Any, int, int]]:
     """Yield the runs of equal values: each with where it starts and stops."""
     values = given.unique()
     if len(values) == 1:
-        yield str(values[0]), 0, len(given)
+        [shared] = values.to_pylist()
+        yield shared, 0, len(given)
         return
     start = 0
     for shared, run in groupby(given.to_pylist()):
