@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from airquery.request import Request
 
 
-# English text has about so many characters a token; other text has fewer.
-CHARACTERS_PER_TOKEN: Final = 4
+# English text has about so many characters a token. Other scripts have fewer characters, but take
+# more bytes each.
+BYTES_PER_TOKEN: Final = 4
 # What the format adds to each message.
 _TOKENS_PER_MESSAGE: Final = 4
+# A picture of a million pixels, by the rules that OpenAI and Anthropic publish: 765 to 1,334.
+_TOKENS_PER_IMAGE: Final = 1_000
 _MAX_TOKENS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
@@ -48,14 +51,17 @@ def expected_cost(request: Request, *, usual_output: float) -> Cost:
 
     The answer is as long as its parameters allow, or else `usual_output` tokens.
     """
-    length = sum(len(text) for text in _texts(request.input)) + len(request.system or "")
+    texts = (request.system or "", *_texts(request.input))
+    length = sum(len(text.encode(errors="replace")) for text in texts)
     output: float = 0
     if request.endpoint.task in ("chat", "completions"):
         allowed = [request.parameters.get(name) for name in _MAX_TOKENS]
         most = next((one for one in allowed if isinstance(one, int | float)), None)
         output = usual_output if most is None else most
     return Cost(
-        input_tokens=length // CHARACTERS_PER_TOKEN + _TOKENS_PER_MESSAGE,
+        input_tokens=length // BYTES_PER_TOKEN
+        + _TOKENS_PER_MESSAGE
+        + _TOKENS_PER_IMAGE * len(request.files),
         output_tokens=round(output),
     )
 

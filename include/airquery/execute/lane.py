@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airquery.execute.exchange import Exchange
     from airquery.execute.flight import Flight
     from airquery.execute.parcel import Parcel
-    from airquery.execute.rate import Spent
+    from airquery.execute.rate import Reserved
 
 
 log = logging.getLogger(__name__)
@@ -160,17 +160,17 @@ class Lane:
         return None
 
     def _start(self, parcel: Parcel, cost: Cost, now: float) -> None:
-        taken = self._rate.take(cost, now)
+        reserved = self._rate.take(cost, now)
         self._out += 1
         parcel.began = parcel.began or now
         parcel.sent_at = now
         parcel.attempts += 1
         parcel.mark(on_wire=True)
         self._flying[parcel] = None
-        task = asyncio.get_running_loop().create_task(self._attempt(parcel, taken, now))
+        task = asyncio.get_running_loop().create_task(self._attempt(parcel, reserved, now))
         parcel.tasks.add(task)
 
-    async def _attempt(self, parcel: Parcel, taken: Sequence[Spent], sent_at: float) -> None:
+    async def _attempt(self, parcel: Parcel, reserved: Reserved, sent_at: float) -> None:
         """Make one HTTP exchange; whatever happens, its place is free afterwards."""
         unsent: Failure | None = None
         endings: Sequence[Ending] = ()
@@ -189,29 +189,30 @@ class Lane:
         if parcel in self._flying:
             # Else the other of two was quicker.
             if unsent is None:
-                self._account(endings, taken)
+                self._account(endings, reserved)
                 self._replied(parcel, endings, sent_at)
             else:
                 self._end(parcel, [Ending(outcome=unsent)] * len(parcel.flights))
         self._pump()
 
-    def _account(self, endings: Sequence[Ending], taken: Sequence[Spent]) -> None:
+    def _account(self, endings: Sequence[Ending], reserved: Reserved) -> None:
         """Correct what was reserved, and believe what the endpoint told of its limits."""
+        now = self._clock.monotonic()
         if told := endings[0].told:
-            self._rate.learn(told, self._clock.monotonic())
-        if not taken:
+            self._rate.learn(told, reserved, now)
+        if not self._rate.counts_tokens:
             return
         failure = whole_failure(endings)
         if failure is not None:
             if asks_for_patience(failure):
                 # It was not let in: it counts as a request, and its tokens do not.
-                self._rate.settle(taken, _ONE)
+                self._rate.settle(reserved, _ONE, now)
             return
         used = [cost for one in endings if (cost := used_cost(one.outcome)) is not None]
         self._tokens += sum(cost.output_tokens for cost in used)
         self._told += len(used)
         if len(used) == len(endings):
-            self._rate.settle(taken, _sum(used))
+            self._rate.settle(reserved, _sum(used), now)
 
     def _replied(self, parcel: Parcel, endings: Sequence[Ending], sent_at: float) -> None:
         """Learn from a reply, and end the parcel or let it wait for its next attempt."""
@@ -294,7 +295,7 @@ class Lane:
         return []
 
     def _cost(self, parcel: Parcel) -> Cost:
-        if not self._rate.count_tokens:
+        if not self._rate.counts_tokens:
             return _ONE
         usual = self._tokens / self._told if self._told else 0.0
         return _sum(
