@@ -44,6 +44,7 @@ _LIMITS = (
     "max_attempts",
     "deadline_s",
     "inputs_per_request",
+    "hedge",
 )
 _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
@@ -61,7 +62,7 @@ _OURS = {
     *_OBJECTS,
     *_GROUPS,
 }
-_NUMBERS = {"timeout_s", *_LIMITS, "input_per_million", "output_per_million"}
+_NOT_TEXT = {"timeout_s", *_LIMITS, "input_per_million", "output_per_million"}
 # What Airflow's own HTTP hook reads from the extra; the rest of it are headers.
 _HTTP_OPTIONS = {
     "allow_redirects",
@@ -217,8 +218,8 @@ def _base_url(connection: Connection) -> str | None:
 
 
 def _value(key: str, value: object) -> object:
-    """Read a number that a connection URI could only hold as text."""
-    if key in _NUMBERS and isinstance(value, str):
+    """Read a number or a flag that a connection URI could only hold as text."""
+    if key in _NOT_TEXT and isinstance(value, str):
         try:
             return json.loads(value)
         except ValueError:

@@ -287,3 +287,47 @@ def test_no_rubbish_makes_reading_fail() -> None:
 
         assert failure.retryable
         assert len(failure.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "wait_s"),
+    [
+        (429, {"error": {"message": "on TPM: Limit 9. Please try again in 6.5s."}}, 6.5),
+        (429, b"Please retry after 26 seconds.", 26.0),
+        (503, {"message": "Busy, try again in 1m2s"}, 62.0),
+        (529, {"message": "Overloaded, retry in 2s"}, 2.0),
+        (429, {"error": {"message": "try again in 6s", "retry_after": 3}}, 3.0),
+        (429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "Exceeded the limit"}, None),
+        (500, {"message": "cannot read the prompt 'try again in 9 hours'"}, None),
+    ],
+)
+def test_the_text_of_a_busy_endpoint_says_when_to_come_back(
+    status: int, body: object, wait_s: float | None
+) -> None:
+    failure = read(body, status=status)
+
+    assert failure.retry_after_s == wait_s
+    assert failure.retryable
+
+
+def test_the_header_goes_before_the_text() -> None:
+    failure = read(b"try again in 6s", status=429, headers={"Retry-After": "2"})
+
+    assert failure.retry_after_s == 2.0
+
+
+def test_a_request_that_no_minute_has_room_for_is_not_tried_again() -> None:
+    message = (
+        "Request too large for m on tokens per min (TPM): Limit 30000, Requested 50000. The input "
+        "or output tokens must be reduced in order to run successfully."
+    )
+
+    failure = read({"error": {"message": message, "code": "rate_limit_exceeded"}}, status=429)
+
+    assert not failure.retryable
+    assert not failure.fatal
+    assert failure.message == (
+        f"Endpoint 'llm' answered with HTTP 429 and said: rate_limit_exceeded: {message} "
+        "No waiting makes room for it: shorten the request, or lower its max_tokens."
+    )
+    assert read(message.encode(), status=503).retryable

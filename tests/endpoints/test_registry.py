@@ -31,9 +31,12 @@ endpoints:
       concurrency: auto
       max_attempts: 3
       deadline_s: 30
-      requests_per_minute: null
-      input_tokens_per_minute: null
+      requests_per_minute: 500
+      requests_per_hour: 9000
+      tokens_per_minute: 200000
+      input_tokens_per_minute: 150000
       output_tokens_per_minute: null
+      hedge: false
     price: {input_per_million: 0.15, output_per_million: 0.60, currency: EUR}
   ner:
     task: custom
@@ -48,7 +51,16 @@ REVIEWS_LLM = Endpoint(
     api_key=Secret("sk-1"),
     headers={"X-Tenant": Secret("Token abc")},
     timeout_s=60,
-    limits=Limits(max_attempts=3, deadline_s=30),
+    limits=Limits(
+        concurrency=None,
+        requests_per_minute=500,
+        requests_per_hour=9000,
+        tokens_per_minute=200_000,
+        input_tokens_per_minute=150_000,
+        max_attempts=3,
+        deadline_s=30,
+        hedge=False,
+    ),
     price=Price(input_per_million=0.15, output_per_million=0.6, currency="EUR"),
 )
 FIELDS = {"task": "chat", "base_url": "http://h/v1", "model": "m"}

@@ -37,6 +37,8 @@ def test_the_fields_of_the_form_become_an_endpoint() -> None:
             "model": "m",
             "timeout_s": 20,
             "concurrency": 4,
+            "requests_per_minute": 60,
+            "tokens_per_minute": 9000,
             "input_per_million": 0.5,
             "output_per_million": 1.5,
             "currency": "EUR",
@@ -54,7 +56,7 @@ def test_the_fields_of_the_form_become_an_endpoint() -> None:
         timeout_s=20.0,
         api_key=Secret(KEY),
         headers={"X-Api-Key": Secret("hush-hush")},
-        limits=Limits(concurrency=4),
+        limits=Limits(concurrency=4, requests_per_minute=60, tokens_per_minute=9000),
         price=Price(input_per_million=0.5, output_per_million=1.5, currency="EUR"),
     )
 
@@ -103,16 +105,19 @@ def test_the_fields_of_a_wire_format_are_read(extra: dict[str, object], endpoint
     assert endpoint_of("airquery_endpoint", extra, host="http://h") == endpoint
 
 
-def test_a_connection_uri_gives_its_numbers_as_text() -> None:
+def test_a_connection_uri_gives_its_numbers_and_flags_as_text() -> None:
     connection = Connection.from_uri(
-        "airquery-endpoint://:sk-secret@llm.example.com:8443/http?model=m&concurrency=4&timeout_s=2.5",
+        "airquery-endpoint://:sk-secret@llm.example.com:8443/http?model=m&concurrency=4&timeout_s=2.5"
+        "&requests_per_minute=60&tokens_per_minute=9000&hedge=false",
         conn_id="llm",
     )
 
     endpoint = endpoint_from_fields("llm", fields_of(connection), source="test", environ={})
 
     assert endpoint.base_url == "http://llm.example.com:8443"
-    assert endpoint.limits.concurrency == 4
+    assert endpoint.limits == Limits(
+        concurrency=4, requests_per_minute=60, tokens_per_minute=9000, hedge=False
+    )
     assert endpoint.timeout_s == 2.5
 
 

@@ -6,6 +6,7 @@ object, plain text, HTML, and nothing. Any other is quoted as it is. Reading nev
 Trying again may help after 408 (timeout), 409 (conflict, which gateways send for a lock), 425 (too
 early), 429 (too many) and every 5xx but 501 and 505, which say that the server cannot do it. A 429
 that says the quota is used up is not helped by waiting either: that, and a refused key, is fatal.
+Nor is one that says that a single request is more than a whole minute allows.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ _PERMANENT: Final = frozenset({501, 505})
 _SERVER_FAULT: Final = 500
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_TOO_MANY: Final = 429
+# Their text may say when to come back; another's may only quote what was asked.
+_BUSY: Final = frozenset({_TOO_MANY, 503, 529})
+# OpenAI's words for a request that no minute has room for.
+_TOO_LARGE: Final = re.compile(r"\brequest too large for\b", re.IGNORECASE)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _QUOTA: Final = frozenset(
     {
@@ -89,8 +95,11 @@ def read_failure(
     text = readable(endpoint, body)
     reply = _json(text)
     quota = _quota_is_used_up(status, reply)
+    too_large = status == _TOO_MANY and _TOO_LARGE.search(text) is not None
     if quota:
         mend = "The quota is used up: raise it, or take another endpoint."
+    elif too_large:
+        mend = "No waiting makes room for it: shorten the request, or lower its max_tokens."
     elif status in _REDIRECTS:
         mend = redact(endpoint, _elsewhere(endpoint, headers))
     else:
@@ -100,8 +109,8 @@ def read_failure(
         condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
         message=f"Endpoint {endpoint.name!r} {told}",
         http_status=status,
-        retryable=_retryable(status) and not quota,
-        retry_after_s=_retry_after(headers, reply, text, now),
+        retryable=_retryable(status) and not quota and not too_large,
+        retry_after_s=_retry_after(headers, reply, text if status in _BUSY else "", now),
         raw=raw(text),
         fatal=quota or status == _UNAUTHORIZED,
     )
@@ -194,7 +203,7 @@ def _plain(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str], reply: object, text: str, now: float) -> float | None:
-    """Return how long to wait: the milliseconds' header, the seconds' or date's, the body's."""
+    """Return how long to wait: by the header in milliseconds, in seconds or a date, or the body."""
     lowered = {name.lower(): value for name, value in headers.items()}
     milliseconds = _seconds(lowered.get("retry-after-ms"))
     if milliseconds is not None:

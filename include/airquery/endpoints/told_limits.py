@@ -181,7 +181,7 @@ def _until(text: str | None, now: float) -> float | None:
     try:
         moment = datetime.fromisoformat(found)
         return None if moment.tzinfo is None else max(0.0, moment.timestamp() - now)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 
