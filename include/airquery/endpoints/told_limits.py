@@ -27,18 +27,6 @@ _QUOTAS: Final[Mapping[str, Quota]] = {
     "input-tokens": "input_tokens",
     "output-tokens": "output_tokens",
 }
-# Of one of these there is one in every reply that tells of limits.
-_SIGNS: Final = (
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-remaining-tokens",
-    "anthropic-ratelimit-requests-remaining",
-    "anthropic-ratelimit-tokens-remaining",
-    "anthropic-ratelimit-input-tokens-remaining",
-    "anthropic-ratelimit-output-tokens-remaining",
-    "x-ratelimit-remaining",
-    "ratelimit-remaining",
-    "ratelimit",
-)
 _NUMBER: Final = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
 _UNIT: Final = r"(?:ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?|d|days?)(?![a-z])"
 _PART: Final = re.compile(rf"({_NUMBER})\s?({_UNIT})", re.IGNORECASE)
@@ -65,6 +53,35 @@ _SENTENCE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """Where one quota is told, and whether it fills evenly."""
+
+    quota: Quota
+    remaining: str
+    limit: str
+    reset: str
+    fills: bool = False
+
+
+def _names(quota: Quota, pattern: str, *, fills: bool = False) -> _Names:
+    remaining, limit, reset = (pattern.format(part) for part in ("remaining", "limit", "reset"))
+    return _Names(quota=quota, remaining=remaining, limit=limit, reset=reset, fills=fills)
+
+
+_POLICY: Final = _names("requests", "{}")
+_NAMES: Final = (
+    # OpenAI and Anthropic say that what is left grows all the time, and when it will be full.
+    *(_names(quota, "x-ratelimit-{}-" + name, fills=True) for name, quota in _QUOTAS.items()),
+    *(
+        _names(quota, f"anthropic-ratelimit-{name}-" + "{}", fills=True)
+        for name, quota in _QUOTAS.items()
+    ),
+    _names("requests", "x-ratelimit-{}"),
+    _names("requests", "ratelimit-{}"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """Of a quota, `remaining` is left until it is full again in `reset_s` seconds.
 
@@ -84,8 +101,6 @@ def told_limits(headers: Mapping[str, str], *, now: float) -> tuple[Told, ...]:
     `now` is seconds since 1970, for moments. Of several policies for one quota, the one counts that
     has the least left.
     """
-    if not any(sign in headers for sign in _SIGNS):
-        return ()
     tightest: dict[Quota, Told] = {}
     for told in _told(headers, now):
         other = tightest.get(told.quota)
@@ -116,14 +131,13 @@ def wait_in_text(text: str) -> float | None:
 
 
 def _told(headers: Mapping[str, str], now: float) -> Iterator[Told]:
-    for name, quota in _QUOTAS.items():
-        # Both say that what is left grows all the time, and when it will be full.
-        yield from _one(headers, "x-ratelimit-{}-" + name, quota, now, fills=True)
-        yield from _one(headers, f"anthropic-ratelimit-{name}-" + "{}", quota, now, fills=True)
-    yield from _one(headers, "x-ratelimit-{}", "requests", now)
-    yield from _one(headers, "ratelimit-{}", "requests", now)
-    for policy in _policies(headers):
-        yield from _one(policy, "{}", "requests", now)
+    for names in _NAMES:
+        # Every reply comes here, and most say nothing.
+        if names.remaining in headers:
+            yield from _one(headers, names, now)
+    if "ratelimit" in headers:
+        for policy in _policies(headers):
+            yield from _one(policy, _POLICY, now)
 
 
 def _policies(headers: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
@@ -151,16 +165,16 @@ def _by_name(items: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _one(
-    headers: Mapping[str, str], names: str, quota: Quota, now: float, *, fills: bool = False
-) -> Iterable[Told]:
-    left = _count(headers.get(names.format("remaining")))
-    reset_s = _until(headers.get(names.format("reset")), now)
-    limit = _count(headers.get(names.format("limit")))
+def _one(headers: Mapping[str, str], names: _Names, now: float) -> Iterable[Told]:
+    left = _count(headers.get(names.remaining))
+    reset_s = _until(headers.get(names.reset), now)
+    limit = _count(headers.get(names.limit))
     # A limit of 0 is how some say that there is none.
     if left is None or reset_s is None or limit == 0:
         return ()
-    return (Told(quota=quota, remaining=left, reset_s=reset_s, limit=limit, fills=fills),)
+    return (
+        Told(quota=names.quota, remaining=left, reset_s=reset_s, limit=limit, fills=names.fills),
+    )
 
 
 def _count(text: str | None) -> int | None:
@@ -170,7 +184,9 @@ def _count(text: str | None) -> int | None:
 
 def _until(text: str | None, now: float) -> float | None:
     """Read when something is, in seconds from now: a time such as `6m0s`, or a moment."""
-    found = text.strip() if text and len(text) <= _LONGEST_HEADER else ""
+    if text is None or len(text) > _LONGEST_HEADER:
+        return None
+    found = text.strip()
     if _PLAIN.fullmatch(found):
         number = float(found)
         if number >= _MOMENT_S:
