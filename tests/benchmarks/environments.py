@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ def environment(client: str, folder: Path, *, make: bool) -> Environment | None:
     own = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")} | QUIET
     if name == OWN:
         sources = os.pathsep.join(str(ROOT / part) for part in ("include", "operators", "sql"))
-        path = os.pathsep.join(filter(None, (sources, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), sources)))
         return Environment(python=Path(sys.executable), variables=own | {"PYTHONPATH": path})
     home = folder / name
     if not make and not (home / "installed").exists():
@@ -99,7 +100,15 @@ def _install(home: Path, requirements: Sequence[str]) -> None:
 
 def _call(command: Sequence[str]) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_LIMIT_S)
+        # Elsewhere, because uv would follow this project's own settings here.
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_LIMIT_S,
+            cwd=tempfile.gettempdir(),
+        )
     except subprocess.TimeoutExpired:
         raise NotInstalled(f"not installed within {INSTALL_LIMIT_S} s") from None
     except subprocess.CalledProcessError as problem:
