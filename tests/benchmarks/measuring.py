@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ class Measurement:
     scenario: str
     client: str
     version: str
+    commit: str
+    date: str
     rows: int
     answered: int
     lost: int
@@ -68,6 +71,11 @@ class Measurement:
         """Return its fields."""
         return asdict(self)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return what a later measurement takes the place of."""
+        return self.scenario, self.client
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
@@ -77,7 +85,9 @@ class _Run:
     peak_mb: float
 
 
-def measure(scenario: Scenario, client: str, environment: Environment) -> Measurement:
+def measure(
+    scenario: Scenario, client: str, environment: Environment, *, commit: str
+) -> Measurement:
     """Let one client meet one scenario, with an endpoint and a folder of its own."""
     with endpoint_process(script=scenario.script) as url, tempfile.TemporaryDirectory() as folder:
         command = environment.command(CLIENT, client, _arguments(scenario, url, folder))
@@ -87,7 +97,8 @@ def measure(scenario: Scenario, client: str, environment: Environment) -> Measur
             before = stats_of(url) if scenario.how == "replayed" else before
             runs.append(_run(command, environment, scenario, url, half=False))
         stats = stats_of(url)
-    return _measurement(scenario, client, runs, stats, before)
+    found = _measurement(scenario, client, runs, stats, before)
+    return replace(found, commit=commit, date=datetime.now(UTC).strftime("%Y-%m-%d"))
 
 
 def _arguments(scenario: Scenario, url: str, folder: str) -> Sequence[str]:
@@ -196,6 +207,8 @@ def _measurement(
         scenario=scenario.name,
         client=client,
         version=said["version"] or runs[0].said["version"],
+        commit="",
+        date="",
         rows=len(range(0, scenario.rows, scenario.keep_every)),
         answered=said["answered"],
         lost=scenario.expected - said["answered"],

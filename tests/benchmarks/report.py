@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from tests.benchmarks.environments import OWN
+from tests.benchmarks.measuring import Measurement
 from tests.benchmarks.scenarios import SCENARIOS
 from tests.benchmarks.svg import bars
 
@@ -15,8 +16,6 @@ from tests.benchmarks.svg import bars
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from tests.benchmarks.measuring import Measurement
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -55,9 +54,17 @@ def write_json(
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
+def read_json(file: Path) -> list[Measurement]:
+    """Return the measurements of a file, none if there is no file."""
+    if not file.exists():
+        return []
+    found = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return [Measurement(**fields) for fields in found]
+
+
 def tables(results: Sequence[Measurement]) -> Iterator[Table]:
     """Make a table of each scenario."""
-    for name, rows in _by_scenario(results):
+    for name, rows in by_scenario(results):
         table = Table(*COLUMNS, title=f"{name}: {SCENARIOS[name].question}")
         for row in rows:
             table.add_row(*(cell(row) for cell in COLUMNS.values()))
@@ -77,22 +84,14 @@ def plain_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
 
 def draw(folder: Path, results: Sequence[Measurement]) -> None:
     """Draw a chart of each scenario that has a bound."""
-    for name, rows in _by_scenario(results):
+    for name, rows in by_scenario(results):
         values = [(row.client, row.ratio) for row in rows if row.ratio is not None]
         if values:
             picture = bars(f"{name}: time over the bound", values, marked=OWN, unit=" x")
             (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
-def page(
-    machine: Mapping[str, object], results: Sequence[Measurement], skipped: Mapping[str, str]
-) -> str:
-    """Write the page about the results."""
-    del machine, skipped
-    return "\n".join(name for name, _ in _by_scenario(results))
-
-
-def _by_scenario(
+def by_scenario(
     results: Sequence[Measurement],
 ) -> Iterator[tuple[str, Sequence[Measurement]]]:
     """Group results; what did the whole job first, then by its ratio, or its seconds."""

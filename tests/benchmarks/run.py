@@ -6,7 +6,6 @@ import argparse
 import platform
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import report, transport  # noqa: E402  (the path comes first)
+from tests.benchmarks import page, report, transport  # noqa: E402  (the path comes first)
 from tests.benchmarks.environments import (  # noqa: E402
     OWN,
     NotInstalled,
@@ -32,9 +31,9 @@ from tests.benchmarks.scenarios import SCENARIOS, Scenario  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.benchmarks.measuring import Measurement
 
 OUT = ROOT / "build" / "bench"
+RESULTS = OUT / "results.json"
 TRANSPORT_ROWS = 2000
 WIDTH = 150  # of the widest table
 console = Console(width=max(WIDTH, Console().width))
@@ -44,8 +43,9 @@ def main() -> None:
     """Measure what was named, or what takes about three minutes; write and print the results."""
     arguments = _arguments()
     OUT.mkdir(parents=True, exist_ok=True)
-    results: list[Measurement] = []
+    results = report.read_json(RESULTS) if arguments.keep else []
     skipped: dict[str, str] = {}
+    commit = described()
     for scenario, client in _pairs(arguments):
         try:
             where = environment(client, OUT / "peers", make=arguments.peers is not None)
@@ -56,8 +56,9 @@ def main() -> None:
             skipped[client] = "no environment: name it with --peers"
             continue
         console.print(f"{scenario.name}: {client}", style="dim")
-        results.append(measure(scenario, client, where))
-        report.write_json(OUT / "results.json", machine(), results, skipped)
+        found = measure(scenario, client, where, commit=commit)
+        results = [*(known for known in results if known.place != found.place), found]
+        report.write_json(RESULTS, machine(), results, skipped)
     console.print(*report.tables(results), sep="\n")
     for client, reason in skipped.items():
         console.print(f"skipped {client}: {reason}")
@@ -65,11 +66,21 @@ def main() -> None:
         console.print(report.plain_table("transport", transport.measure(TRANSPORT_ROWS)))
     report.draw(OUT, results)
     if arguments.docs is not None:
-        arguments.docs.write_text(report.page(machine(), results, skipped), encoding="utf-8")
+        page.write(arguments.docs, RESULTS)
 
 
 def machine() -> dict[str, object]:
-    """Return where and when this was measured."""
+    """Return what this was measured on."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "cores": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
+    }
+
+
+def described() -> str:
+    """Return the commit that is measured."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=ROOT,
@@ -77,14 +88,7 @@ def machine() -> dict[str, object]:
         text=True,
         check=False,
     )
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit.stdout.strip() or "unknown",
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30),
-    }
+    return commit.stdout.strip() or "unknown"
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--clients", nargs="*", help="measure only these")
     parser.add_argument("--full", action="store_true", help="the long scenarios too")
+    parser.add_argument("--keep", action="store_true", help="keep earlier results of other pairs")
     parser.add_argument("--docs", type=Path, help="write the page about the results there")
     arguments = parser.parse_args()
     for name in arguments.scenario:
@@ -129,7 +134,7 @@ def _clients(scenario: Scenario, arguments: argparse.Namespace) -> Sequence[str]
     return [
         client
         for client in offered
-        if (scenario.clients is None or client in scenario.clients)
+        if scenario.admits(client)
         and (scenario.how == "once" or keeps_answers(client))
         and (not arguments.clients or client in arguments.clients)
     ]
