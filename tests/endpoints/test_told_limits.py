@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from airquery.endpoints.told_limits import Told, told_in_text, told_limits, wait_in_text
 
@@ -248,6 +248,7 @@ NAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(headers=st.dictionaries(NAMES, FRAGMENTS, max_size=12))
 def test_no_headers_make_reading_fail(headers: dict[str, str]) -> None:
     for told in told_limits(headers, now=NOW):
@@ -257,6 +258,7 @@ def test_no_headers_make_reading_fail(headers: dict[str, str]) -> None:
         assert told.limit is None or told.limit > 0
 
 
+@settings(deadline=None)
 @given(text=FRAGMENTS)
 def test_no_text_makes_reading_fail(text: str) -> None:
     wait_s = wait_in_text(text)

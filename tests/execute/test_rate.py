@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from airquery.endpoints.cost import Cost
 from airquery.endpoints.endpoint import Limits
@@ -153,6 +153,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps=STEPS, requests=st.integers(1, 12), tokens=st.integers(1, 200))
 def test_no_minute_exceeds_its_limit_wherever_it_begins(
     steps: list[tuple[float, int, int, float]], requests: int, tokens: int
@@ -181,6 +182,7 @@ def test_no_minute_exceeds_its_limit_wherever_it_begins(
         assert sum(minute) <= max(tokens, *minute)
 
 
+@settings(deadline=None)
 @given(
     told=st.lists(
         st.builds(
