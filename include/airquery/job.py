@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How much DuckDB computes ahead of who takes the rows one batch after another.
+ROWS_AHEAD = "64KB"
+
 
 class Job:
     """The work of one `run`, done on one thread and watched from another."""
@@ -52,6 +55,7 @@ class Job:
         self.table: pa.Table | None = None
         self.notes: list[str] = []
         self.problem: BaseException | None = None
+        self._stopped: BaseException | None = None
         self.done = threading.Event()
 
     def close(self) -> None:
@@ -67,13 +71,14 @@ class Job:
         try:
             plans = [[self._planned(text) for text in unit] for unit in units]
             self.connection.execute(f"SET VARIABLE airquery_statement = {self._number}")
-            with _no_progress_bar(self.connection):
+            # DuckDB draws its bar on stdout, over the rows, once a statement takes two seconds.
+            with _setting(self.connection, "enable_progress_bar", value=False):
                 for unit in plans:
                     self._execute(unit, last=unit is plans[-1])
             self.statement.collected = True
         except BaseException as problem:  # noqa: BLE001  (raised again on the caller's thread)
             # DuckDB passes on only the text of what our functions raise: the error itself is here.
-            self.problem = self._session.errors.get(self._number, problem)
+            self.problem = self._stopped or self._session.errors.get(self._number, problem)
         finally:
             self.done.set()
 
@@ -179,29 +184,39 @@ class Job:
             return
         # SET, ATTACH and their like have this column and no row.
         if self._on_rows is not None and keep and last and relation.columns != ["Success"]:
-            with relation.to_arrow_reader(BATCH_ROWS) as reader:
-                for batch in reader:
-                    self._on_rows(batch)
+            with _setting(self.connection, "streaming_buffer_size", ROWS_AHEAD):
+                self._hand_out(relation, self._on_rows)
             return
         table = relation.to_arrow_table()
         if keep and (table.num_rows or table.schema.names != ["Success"]):
             self.table = table
 
+    def _hand_out(
+        self, relation: duckdb.DuckDBPyRelation, on_rows: Callable[[pa.RecordBatch], None]
+    ) -> None:
+        """Give rows away as they come. DuckDB computes on meanwhile, until it is stopped."""
+        with relation.to_arrow_reader(BATCH_ROWS) as reader:
+            for batch in reader:
+                try:
+                    on_rows(batch)
+                except BaseException as problem:
+                    self._stopped = problem
+                    self.statement.abandon()
+                    self.connection.interrupt()
+                    raise
+
 
 @contextmanager
-def _no_progress_bar(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keep DuckDB from drawing over the rows: its bar goes to stdout once a statement takes 2 s."""
-    [(was,)] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
-    if not was:
-        yield
-        return
-    connection.execute("SET enable_progress_bar = false")
+def _setting(connection: duckdb.DuckDBPyConnection, name: str, value: str | bool) -> Iterator[None]:
+    """Give a setting of a connection another value for a while."""
+    [(before,)] = connection.execute("SELECT current_setting($name)", {"name": name}).fetchall()
+    connection.execute(f"SET {name} = $value", {"value": value})
     try:
         yield
     finally:
-        # A cancelled statement may have closed it.
+        # A statement that failed leaves its transaction aborted: the setting goes with it.
         with suppress(duckdb.Error):
-            connection.execute("SET enable_progress_bar = true")
+            connection.execute(f"SET {name} = $value", {"value": before})
 
 
 def _begin(connection: duckdb.DuckDBPyConnection) -> bool:

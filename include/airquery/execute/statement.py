@@ -85,6 +85,7 @@ class Statement:
         self._failures: dict[bytes, Failure] = {}
         self._latencies_s = array("d")
         self._fatal: Failure | None = None
+        self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
 
     @property
@@ -99,10 +100,17 @@ class Statement:
         Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed.
         """
         self.cancel.check()
+        if self._abandoned:
+            raise Cancelled("The statement's rows are not wanted any more.")
         if self._fatal is not None:
             raise EndpointRefused(self._fatal) if self._fatal.fatal else RowFailed(self._fatal)
         if self.collected:
             self.check_ratios()
+
+    def abandon(self) -> None:
+        """Let nobody work for it any more: its rows are not wanted."""
+        self._abandoned = True
+        self.stop_reading()
 
     def check_ratios(self) -> None:
         """Raise `TooManyFailures` if more requests failed than a maxErrorRatio allows.

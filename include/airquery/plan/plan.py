@@ -37,7 +37,7 @@ class Plan:
     def decisions(self) -> tuple[str, ...]:
         """Say of each call how it is answered, and why."""
         return tuple(
-            f"call {site.index + 1}, {site.function}: "
+            f"{site.function}({site.endpoint or ''}): "
             + (
                 f"read ahead, depth {site.depth}"
                 if site.ahead
