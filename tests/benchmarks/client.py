@@ -11,6 +11,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import resource
 import sys
@@ -61,6 +62,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     fields = vars(parser.parse_args())
     name, _, variant = fields.pop("peer").partition(":")
+    # Some write into the working directory without being asked.
+    os.chdir(fields["folder"])
     print(json.dumps(measured(name, Job(variant=variant, **fields))), flush=True)
 
 

@@ -27,7 +27,6 @@ def answer(job: Job) -> Sequence[str | None]:
     """Map every document to its answer."""
     os.environ["OPENAI_API_KEY"] = "none"
     os.environ["OPENAI_API_BASE"] = job.base_url
-    os.chdir(job.folder)
     documents = [{"i": i, "prompt": prompt} for i, prompt in enumerate(job.prompts())]
     (job.folder / "in.json").write_text(json.dumps(documents))
     operation = MapOp(

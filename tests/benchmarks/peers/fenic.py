@@ -23,7 +23,6 @@ REQUESTS_A_MINUTE, TOKENS_A_MINUTE = 100_000, 500_000_000
 def answer(job: Job) -> Sequence[str | None]:
     """Map one column to another."""
     os.environ["OPENAI_API_KEY"] = "none"
-    os.chdir(job.folder)
     model = fenic.OpenAILanguageModel(
         model_name="gpt-4o-mini",
         rpm=REQUESTS_A_MINUTE,
