@@ -76,6 +76,9 @@ def environment(client: str, folder: Path, *, make: bool) -> Environment | None:
     if not make and not (home / "installed").exists():
         return None
     _install(home, _said(PEERS / f"{name}.py", "REQUIRES"))
+    # What tiktoken would download comes with LiteLLM, so that measuring needs no network.
+    files = next(home.glob("lib/*/site-packages/litellm/litellm_core_utils/tokenizers"), None)
+    own |= {} if files is None else {"TIKTOKEN_CACHE_DIR": str(files)}
     return Environment(python=home / "bin" / "python", variables=own)
 
 

@@ -37,7 +37,8 @@ class Measurement:
     `lost` are rows that could have been answered and were not handed over, `paid_twice` answers
     beyond one for each row. `bound_s` is the schedule that no client can beat without knowing the
     latencies; `ratio` is the time from the first request to the last answer over it, `ratio_job`
-    the caller's. A client that gave up, or was stopped at the limit, has an `error`.
+    the caller's. `load` is the machine's load average just before: well above 0 others were at work
+    too. A client that gave up, or was stopped at the limit, has an `error`.
     """
 
     scenario: str
@@ -66,6 +67,7 @@ class Measurement:
     server_cpu_ms_per_request: float | None
     peak_mb: float
     error: str | None
+    load: float | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return its fields."""
@@ -89,6 +91,7 @@ def measure(
     scenario: Scenario, client: str, environment: Environment, *, commit: str
 ) -> Measurement:
     """Let one client meet one scenario, with an endpoint and a folder of its own."""
+    load = psutil.getloadavg()[0]
     with endpoint_process(script=scenario.script) as url, tempfile.TemporaryDirectory() as folder:
         command = environment.command(CLIENT, client, _arguments(scenario, url, folder))
         runs = [_run(command, environment, scenario, url, half=scenario.how == "killed")]
@@ -98,7 +101,7 @@ def measure(
             runs.append(_run(command, environment, scenario, url, half=False))
         stats = stats_of(url)
     found = _measurement(scenario, client, runs, stats, before)
-    return replace(found, commit=commit, date=datetime.now(UTC).strftime("%Y-%m-%d"))
+    return replace(found, commit=commit, date=datetime.now(UTC).strftime("%Y-%m-%d"), load=load)
 
 
 def _arguments(scenario: Scenario, url: str, folder: str) -> Sequence[str]:

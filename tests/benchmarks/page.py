@@ -38,6 +38,9 @@ HOW = """
 | peak MB | resident memory of the client and all it starts, at most |
 | conns | TCP connections |
 
+*Load before* is the machine's load average when a measurement began. Well above 1 means that others were at work:
+then what needs much CPU looks worse than it is.
+
 Compare clients within one table only. On another machine the seconds differ; the ratios differ less, and mostly for
 clients that need much CPU. `faults` is held against the bound of the same rows without faults: about 1 is possible only
 for who sends the row that hangs a second time.
@@ -70,8 +73,10 @@ def write(file: Path, results: Path) -> None:
 def _circumstances(machine: Mapping[str, object], measured: Sequence[Measurement]) -> str:
     dates, commits = ({getattr(m, name) for m in measured} for name in ("date", "commit"))
     versions = sorted({f"{m.client.partition(':')[0]} {m.version}" for m in measured if m.version})
+    loads = [m.load for m in measured if m.load is not None]
     lines = (
         ("Machine", f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}"),
+        ("Load before", f"{min(loads, default=0):.1f} to {max(loads, default=0):.1f}"),
         ("Python", machine["python"]),
         ("Date", ", ".join(sorted(dates))),
         ("Commit", ", ".join(sorted(commits))),
