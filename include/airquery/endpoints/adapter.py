@@ -16,7 +16,7 @@ from airquery.endpoints.redaction import address
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airquery.answer import Failure, Outcome
+    from airquery.answer import Answer, Failure, Outcome
     from airquery.endpoints.endpoint import Endpoint
     from airquery.request import Request
 
@@ -50,10 +50,18 @@ class Adapter(Protocol):
         """
 
 
-class ManyAdapter(Adapter, Protocol):
-    """What a wire format can do whose one HTTP request carries several requests.
+class ChatAdapter(Adapter, Protocol):
+    """What a wire format for chat can do, so that several requests can share one prompt."""
 
-    They are for one endpoint, with equal parameters. `Limits.inputs_per_request` says how many.
+    def reply(self, answer: Answer) -> bytes:
+        """Write the body that `decode` reads as this answer, which is text."""
+
+
+class ManyAdapter(Protocol):
+    """What puts several requests into one HTTP request.
+
+    They are for one endpoint, asked alike in all but their input. `Limits.inputs_per_request` says
+    how many of them there are for embeddings, `Request.rows_per_prompt` for chat.
     """
 
     def encode_many(self, requests: Sequence[Request]) -> HttpRequest:
@@ -64,6 +72,7 @@ class ManyAdapter(Adapter, Protocol):
     ) -> list[tuple[Outcome, bytes]] | Failure:
         """Read a 2xx reply to them; never raises.
 
-        Each request gets its outcome, and the body that `decode` reads as exactly that outcome: it
-        can be kept as the reply to that request. A reply for none of them is one `Failure`.
+        Each request gets its outcome, and the body that `Adapter.decode` reads as exactly that
+        outcome: it can be kept as the reply to that request. A reply for none of them is one
+        `Failure`.
         """

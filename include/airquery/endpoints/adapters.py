@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from airquery.endpoints.anthropic_messages import AnthropicMessages
@@ -15,6 +16,7 @@ from airquery.endpoints.openai_chat import OpenAIChat
 from airquery.endpoints.openai_completions import OpenAICompletions
 from airquery.endpoints.openai_embeddings import OpenAIEmbeddings
 from airquery.endpoints.openai_responses import OpenAIResponses
+from airquery.endpoints.packed_chat import PackedChat
 from airquery.endpoints.python_function import PythonFunction
 from airquery.errors import InvalidEndpoint
 
@@ -22,25 +24,36 @@ from airquery.errors import InvalidEndpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airquery.endpoints.adapter import Adapter, ManyAdapter
+    from airquery.endpoints.adapter import Adapter, ChatAdapter, ManyAdapter
     from airquery.endpoints.endpoint import Endpoint
 
 
-_MANY: Final[Mapping[tuple[str, str], ManyAdapter]] = {
+_EMBEDDINGS: Final[Mapping[tuple[str, str], OpenAIEmbeddings]] = {
     ("openai", "embeddings"): OpenAIEmbeddings(),
     ("databricks", "embeddings"): DatabricksEmbeddings(),
 }
-_ADAPTERS: Final[Mapping[tuple[str, str], Adapter]] = {
+_CHAT: Final[Mapping[tuple[str, str], ChatAdapter]] = {
     ("openai", "chat"): OpenAIChat(),
+    ("databricks", "chat"): DatabricksChat(),
+    ("anthropic", "chat"): AnthropicMessages(),
+}
+_ADAPTERS: Final[Mapping[tuple[str, str], Adapter]] = {
+    ("openai", "chat"): _CHAT["openai", "chat"],
     ("openai", "completions"): OpenAICompletions(),
     ("custom", "custom"): Custom(),
-    ("databricks", "chat"): DatabricksChat(),
+    ("databricks", "chat"): _CHAT["databricks", "chat"],
     ("databricks", "completions"): DatabricksCompletions(),
     ("databricks", "custom"): Custom(),
-    ("anthropic", "chat"): AnthropicMessages(),
-    **_MANY,
+    ("anthropic", "chat"): _CHAT["anthropic", "chat"],
+    **_EMBEDDINGS,
 }
-_RESPONSES: Final[Mapping[tuple[str, str], Adapter]] = {("openai", "chat"): OpenAIResponses()}
+_RESPONSES: Final[Mapping[tuple[str, str], ChatAdapter]] = {("openai", "chat"): OpenAIResponses()}
+# Drawn anew in each process, so that nobody can write a row that knows the ids of others.
+_SALT: Final = secrets.token_bytes(16)
+_PACKED: Final = {known: PackedChat(adapter, salt=_SALT) for known, adapter in _CHAT.items()}
+_PACKED_RESPONSES: Final = {
+    known: PackedChat(adapter, salt=_SALT) for known, adapter in _RESPONSES.items()
+}
 
 
 PYTHON: Final = PythonFunction()
@@ -50,7 +63,9 @@ def adapter_for(endpoint: Endpoint) -> Adapter:
     """Return the adapter for the endpoint. Raises `InvalidEndpoint` if there is none."""
     if endpoint.function is not None:
         return PYTHON
-    adapters = _RESPONSES if endpoint.api == "responses" else _ADAPTERS
+    adapters: Mapping[tuple[str, str], Adapter] = (
+        _RESPONSES if endpoint.api == "responses" else _ADAPTERS
+    )
     adapter = adapters.get((endpoint.provider, endpoint.task))
     if adapter is None:
         known = ", ".join(f"{provider} {task}" for provider, task in adapters)
@@ -63,6 +78,12 @@ def adapter_for(endpoint: Endpoint) -> Adapter:
     return adapter
 
 
-def many_adapter_for(endpoint: Endpoint) -> ManyAdapter | None:
-    """Return the adapter that puts several requests into one, and None if the format has none."""
-    return _MANY.get((endpoint.provider, endpoint.task))
+def many_adapter_for(endpoint: Endpoint, *, rows_per_prompt: int = 1) -> ManyAdapter | None:
+    """Return what puts several requests into one, and None if the format has nothing for that.
+
+    With more than one of the rows per prompt that is a prompt of them, which only chat has.
+    """
+    known = (endpoint.provider, endpoint.task)
+    if rows_per_prompt == 1:
+        return _EMBEDDINGS.get(known)
+    return (_PACKED_RESPONSES if endpoint.api == "responses" else _PACKED).get(known)

@@ -108,6 +108,27 @@ class AnthropicMessages:
             request_id=wire.text_or_none(reply.get("id")),
         )
 
+    def reply(self, answer: Answer) -> bytes:
+        """Write a message with one block of text, also where an answer is the call of a tool."""
+        usage = answer.usage
+        ended = answer.finish_reason == "stop"
+        return orjson.dumps(
+            {
+                "id": answer.request_id,
+                "type": "message",
+                "role": "assistant",
+                "model": answer.model,
+                "content": [{"type": "text", "text": answer.value}],
+                "stop_reason": "end_turn" if ended else answer.finish_reason,
+                "usage": {
+                    "input_tokens": usage.prompt_tokens - usage.cached_tokens,
+                    "cache_read_input_tokens": usage.cached_tokens,
+                    "output_tokens": usage.completion_tokens,
+                    "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+                },
+            }
+        )
+
 
 def _with_version(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint as it is sent to: it has to be told which version of the API is meant."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from airquery.answer import Answer
 from airquery.endpoints import wire
 from airquery.endpoints.messages import messages_of
@@ -71,6 +73,27 @@ class OpenAIChat:
             finish_reason=finish_reason,
             request_id=wire.text_or_none(reply.get("id")),
             logprobs=logprobs if listed else None,
+        )
+
+    def reply(self, answer: Answer) -> bytes:
+        """Write a completion with one choice."""
+        usage = answer.usage
+        message = {"role": "assistant", "content": answer.value}
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+        return orjson.dumps(
+            {
+                "id": answer.request_id,
+                "object": "chat.completion",
+                "model": answer.model,
+                "choices": [choice],
+                "usage": {
+                    "prompt_tokens": usage.prompt_tokens,
+                    "completion_tokens": usage.completion_tokens,
+                    "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+                    "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+                    "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+                },
+            }
         )
 
 

@@ -15,6 +15,7 @@ import orjson
 from airquery.answer import Answer
 from airquery.endpoints import wire
 from airquery.endpoints.parameters import check_parameters, refuse
+from airquery.endpoints.shares import shares
 
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ class OpenAIEmbeddings:
             len(str(request.input)) if _answered(found[place]) else 0
             for place, request in enumerate(requests)
         ]
-        shares = _shares(wire.usage(reply).prompt_tokens, weights)
-        parts = [_part(reply, found[place], tokens) for place, tokens in enumerate(shares)]
+        tokens = shares(wire.usage(reply).prompt_tokens, weights)
+        parts = [_part(reply, found[place], count) for place, count in enumerate(tokens)]
         return [
             (self.decode(request, part), part)
             for request, part in zip(requests, parts, strict=True)
@@ -127,19 +128,6 @@ def _by_index(rows: list[object]) -> defaultdict[int, list[object]]:
 
 def _answered(rows: list[object]) -> bool:
     return wire.mapping(wire.only(rows)).get("embedding") is not None
-
-
-def _shares(total: int, weights: Sequence[int]) -> list[int]:
-    """Split a number in proportion to the weights, so that the parts sum up to it."""
-    if not any(weights):
-        weights = [1] * len(weights)
-    whole, reached = sum(weights), 0
-    shares = []
-    for weight in weights:
-        before = total * reached // whole
-        reached += weight
-        shares.append(total * reached // whole - before)
-    return shares
 
 
 def _part(reply: wire.Json, rows: list[object], tokens: int) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from airquery.answer import Answer
 from airquery.endpoints import wire
 from airquery.endpoints.messages import blocks, image_url, messages_of, without_system
@@ -90,6 +92,27 @@ class OpenAIResponses:
             finish_reason=_finish_reason(status, wire.text_or_none(reason)),
             request_id=wire.text_or_none(reply.get("id")),
             logprobs=_logprobs(parts),
+        )
+
+    def reply(self, answer: Answer) -> bytes:
+        """Write a completed response with one message."""
+        usage = answer.usage
+        block = {"type": "output_text", "text": answer.value, "annotations": []}
+        return orjson.dumps(
+            {
+                "id": answer.request_id,
+                "object": "response",
+                "status": "completed" if answer.finish_reason == "stop" else None,
+                "model": answer.model,
+                "output": [{"type": "message", "role": "assistant", "content": [block]}],
+                "usage": {
+                    "input_tokens": usage.prompt_tokens,
+                    "output_tokens": usage.completion_tokens,
+                    "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+                    "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+                    "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+                },
+            }
         )
 
 

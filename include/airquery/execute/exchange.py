@@ -115,7 +115,7 @@ def _transport() -> Transport:
 def _encoded(endpoint: Endpoint, requests: Sequence[Request]) -> HttpRequest:
     if len(requests) == 1:
         return adapter_for(endpoint).encode(requests[0])
-    adapter = many_adapter_for(endpoint)
+    adapter = many_adapter_for(endpoint, rows_per_prompt=requests[0].rows_per_prompt)
     if adapter is None:
         raise InvalidEndpoint(endpoint.name, "it takes one input a request.", source="Python")
     return adapter.encode_many(requests)
@@ -124,7 +124,7 @@ def _encoded(endpoint: Endpoint, requests: Sequence[Request]) -> HttpRequest:
 def _decoded(
     endpoint: Endpoint, requests: Sequence[Request], body: bytes
 ) -> list[tuple[Outcome, bytes]] | Failure:
-    adapter = many_adapter_for(endpoint)
+    adapter = many_adapter_for(endpoint, rows_per_prompt=requests[0].rows_per_prompt)
     if len(requests) == 1 or adapter is None:
         return [(adapter_for(endpoint).decode(requests[0], body), body)]
     return adapter.decode_many(requests, body)

@@ -1,7 +1,8 @@
 """Which requests share one HTTP request, and what becomes of those that it failed for.
 
-Only embeddings endpoints take several inputs at once, and only of requests asked alike. One bad
-input fails the whole of it: then it is cut in halves until the bad one is alone.
+Texts to embed go several at once, and rows of a chat whose call says how many a prompt may hold; in
+both only what is asked alike. One bad input fails the whole of it: then it is cut in halves until
+the bad one is alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # The statuses that may mean one of the inputs, or all of them together: bad, too large, not valid.
 SPLIT_AGAIN: Final = frozenset({400, 413, 422})
+# A reply to a prompt of several rows that holds no answers, such as one that was cut off.
+NO_ANSWERS: Final = "AI_FUNCTION_INVALID_HTTP_RESPONSE"
 
 
 def together(flights: Iterable[Flight]) -> Iterator[list[Flight]]:
@@ -55,19 +58,36 @@ def smaller(flights: Sequence[Flight], endings: Sequence[Ending]) -> list[list[F
         pairs = zip(flights, endings, strict=True)
         return [[flight] for flight, ending in pairs if isinstance(ending.outcome, Failure)]
     unsent = endings[0].attempts == 0
-    if whole.fatal or not (unsent or whole.http_status in SPLIT_AGAIN):
+    of_inputs = whole.http_status in SPLIT_AGAIN or _of_the_prompt(flights[0].request, whole)
+    if whole.fatal or not (unsent or of_inputs):
         return []
     half = len(flights) // 2
     return [list(flights[:half]), list(flights[half:])]
 
 
+def _of_the_prompt(request: Request, failure: Failure) -> bool:
+    """Tell whether fewer rows in one prompt may be answered where these were not."""
+    packed = request.rows_per_prompt > 1
+    return packed and failure.condition == NO_ANSWERS and not failure.retryable
+
+
 def _most(request: Request) -> int:
-    if many_adapter_for(request.endpoint) is None:
+    rows = request.rows_per_prompt
+    if many_adapter_for(request.endpoint, rows_per_prompt=rows) is None:
         return 1
-    return request.endpoint.limits.inputs_per_request
+    if rows == 1:
+        return request.endpoint.limits.inputs_per_request
+    return rows if isinstance(request.input, str) and not request.files else 1
 
 
 def _asked_alike(flight: Flight) -> object:
-    endpoint = flight.request.endpoint
-    parameters = orjson.dumps(flight.request.parameters, option=orjson.OPT_SORT_KEYS)
-    return (endpoint.name, endpoint.base_url, endpoint.model, flight.cache, parameters)
+    request = flight.request
+    endpoint = request.endpoint
+    constants = {
+        "parameters": request.parameters,
+        "response_format": request.response_format,
+        "system": request.system,
+        "rows_per_prompt": request.rows_per_prompt,
+    }
+    alike = orjson.dumps(constants, option=orjson.OPT_SORT_KEYS)
+    return (endpoint.name, endpoint.base_url, endpoint.model, flight.cache, alike)

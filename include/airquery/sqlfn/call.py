@@ -18,6 +18,7 @@ from airquery.output.value import Shape
 from airquery.request import Request, around_input
 from airquery.sqlfn.given import Files, Given, read_given
 from airquery.sqlfn.response_format import read_response_format
+from airquery.sqlfn.rows_per_prompt import check_rows_per_prompt, check_text
 from airquery.tasks.prepare import prepared
 from airquery.tasks.prompt import as_text
 from airquery.tasks.steps import Reasking, Row, Single, Steps
@@ -66,6 +67,7 @@ class Call:
     files: Files
     cache: Cache
     max_error_ratio: float | None
+    rows_per_prompt: int
     as_text: bool
     _around: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False, compare=False)
 
@@ -74,8 +76,15 @@ class Call:
         return Row(as_text(given) if self.as_text else given, files)
 
     def ask(self, row: Row, *, asked: object = None, system: str | None = None) -> Request:
-        """Make a request of a row: of its own input, or of what is asked instead of it."""
-        plain = system is None and not row.files
+        """Make a request of a row: of its own input, or of what is asked instead of it.
+
+        Raises `StatementError` for a row that cannot be one of several in a prompt.
+        """
+        # What is asked instead, such as a correction, is about this row alone.
+        rows = self.rows_per_prompt if asked is None else 1
+        if rows > 1:
+            check_text(self.function, row.input)
+        plain = asked is None and system is None and not row.files
         return Request(
             endpoint=self.endpoint,
             input=row.input if asked is None else asked,
@@ -83,6 +92,7 @@ class Call:
             files=row.files,
             parameters=self.parameters,
             response_format=self.response_format,
+            rows_per_prompt=rows,
             around=self._around_input() if plain else None,
         )
 
@@ -94,6 +104,7 @@ class Call:
                 system=self.system,
                 parameters=self.parameters,
                 response_format=self.response_format,
+                rows_per_prompt=self.rows_per_prompt,
             )
             self._around.append(around_input(alike))
         return self._around[0]
@@ -131,6 +142,7 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
     if shape is None:
         response_format, shape = _shape(endpoint, given, rules)
     _check_extras(endpoint, given)
+    check_rows_per_prompt(endpoint, given)
     single: Steps = Reasking() if given.reask else Single()
     return Call(
         function=given.function,
@@ -145,6 +157,7 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
         files=given.files,
         cache=given.cache,
         max_error_ratio=given.max_error_ratio,
+        rows_per_prompt=given.rows_per_prompt,
         as_text=task.as_text,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Files: TypeAlias = Literal["none", "bytes", "paths"]
 
 CACHES: tuple[Cache, ...] = ("reuse", "refresh", "off")
+MOST_ROWS_PER_PROMPT = 64
 _FILES: dict[str, Files] = {
     '"NULL"': "none",
     "BLOB": "bytes",
@@ -46,6 +47,7 @@ class Given:
     max_error_ratio: float | None = None
     details: bool = False
     reask: bool = False
+    rows_per_prompt: int = 1
     more: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -74,6 +76,7 @@ def read_given(text: str) -> Given:
         max_error_ratio=reader.ratio(),
         details=reader.flag("details", default=False),
         reask=reader.flag("reask", default=False),
+        rows_per_prompt=reader.rows_per_prompt(),
         more=fields,
     )
     if given.max_error_ratio is not None and given.fail_on_error:
@@ -150,6 +153,15 @@ class _Reader:
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
             return float(value)
         raise self._wrong("maxErrorRatio", "a number from 0.0 to 1.0", value)
+
+    def rows_per_prompt(self) -> int:
+        value = self._fields.pop("rowsPerPrompt", None)
+        if value is None:
+            return 1
+        if type(value) is int and 1 <= value <= MOST_ROWS_PER_PROMPT:
+            return value
+        wanted = f"a whole number from 2 to {MOST_ROWS_PER_PROMPT}, or 1 or NULL for one row"
+        raise self._wrong("rowsPerPrompt", wanted, value)
 
     def _wrong(self, name: str, wanted: str, value: object) -> StatementError:
         return invalid(self._function, f"{name} must be {wanted}, not {_shown(value)}.")

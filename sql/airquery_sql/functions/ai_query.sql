@@ -12,8 +12,9 @@
 -- maxErrorRatio DOUBLE (constant): with failOnError => false: the share of this call's distinct requests, 0.0 to 1.0, that may fail; above it the statement fails. Calls with the same constants count together. Needs airquery.run, the command or an operator.
 -- details BOOLEAN (constant): true: the result is a struct that also says usage, model, finish_reason, latency_s, source (journal or endpoint), request_id, error_code, http_status, retryable, attempts and the raw answer of a failure.
 -- reask BOOLEAN (constant): true: an answer that does not fit its type or schema is sent back once, with what is wrong with it.
+-- rowsPerPrompt INTEGER (constant): 2 to 64: so many rows share one prompt to a chat endpoint, each answered by the id it has there; cheaper and, the more there are, less exact. NULL and 1 are off. Takes text requests, and neither files nor stop.
 -- Returns: VARCHAR for chat and completions, DOUBLE[] for embeddings, returnType or the type of responseFormat where there is one.
-CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL, files := NULL, system := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, reask := false) AS
+CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL, files := NULL, system := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, reask := false, rowsPerPrompt := NULL) AS
   _ai_ask(
     request,
     files,
@@ -29,6 +30,7 @@ CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, fai
       'cache', cache,
       'maxErrorRatio', maxErrorRatio,
       'details', details,
-      'reask', reask
+      'reask', reask,
+      'rowsPerPrompt', rowsPerPrompt
     )
   );
