@@ -55,6 +55,13 @@ def test_how_many_inputs_go_at_once_does_not_matter() -> None:
     assert Request(endpoint=CHAT, input="").key == Request(endpoint=other, input="").key
 
 
+def test_an_answer_among_others_is_another_one_whoever_the_others_are() -> None:
+    keys = {n: Request(endpoint=CHAT, input="", rows_per_prompt=n).key for n in (1, 2, 8)}
+
+    assert keys[1] == Request(endpoint=CHAT, input="").key
+    assert len(set(keys.values())) == 3
+
+
 def test_an_id_that_is_only_recorded_asks_no_new_question() -> None:
     plain = Request(endpoint=CHAT, input="", parameters={"max_tokens": 5})
     noted = {"max_tokens": 5, "client_request_id": "run 7", "usage_context": {"team": "a"}}

@@ -136,6 +136,7 @@ NOT_CONSTANT = {
     "maxErrorRatio": "ai_query('llm', 'x', failOnError => false, maxErrorRatio => length(t))",
     "details": "ai_query('llm', 'x', details => t = 'a')",
     "reask": "ai_query('llm', 'x', reask => t = 'a')",
+    "rowsPerPrompt": "ai_query('llm', 'x', rowsPerPrompt => length(t))",
 }
 
 
@@ -262,7 +263,9 @@ def test_null_gives_null_and_asks_nothing(
 
 
 @pytest.mark.parametrize("endpoint", ["words", "vectors", "model"])
-@pytest.mark.parametrize("argument", ["system => 's'", "reask => true", "files => '\\x00'::BLOB"])
+@pytest.mark.parametrize(
+    "argument", ["system => 's'", "reask => true", "files => '\\x00'::BLOB", "rowsPerPrompt => 8"]
+)
 def test_what_only_chat_has_is_refused_elsewhere_before_anything_is_asked(
     connection: duckdb.DuckDBPyConnection, server: EndpointServer, endpoint: str, argument: str
 ) -> None:

@@ -44,7 +44,7 @@ def decoded(asked: list[Request], *rows: object, tokens: int = 0) -> list[Answer
     found = adapter().decode_many(asked, orjson.dumps(body))
     assert isinstance(found, list)
     for request, (outcome, part) in zip(asked, found, strict=True):
-        assert adapter().decode(request, part) == outcome
+        assert adapter_for(ENDPOINT).decode(request, part) == outcome
     return [outcome for outcome, _ in found]
 
 
@@ -73,7 +73,7 @@ def test_the_inputs_are_written_as_one_list(
 def test_one_input_is_written_as_it_is_alone() -> None:
     asked = requests("a")
 
-    assert adapter().encode_many(asked) == adapter().encode(asked[0])
+    assert adapter().encode_many(asked) == adapter_for(ENDPOINT).encode(asked[0])
 
 
 def test_vectors_are_matched_by_their_index_not_by_their_place() -> None:
@@ -197,7 +197,7 @@ def test_the_parts_of_the_usage_sum_up_to_the_whole(texts: list[str], tokens: in
 def test_a_vector_is_the_same_alone_and_among_others(vectors: list[list[float]]) -> None:
     asked = requests(*map(str, range(len(vectors))))
     alone = [
-        adapter().decode(request, orjson.dumps({"data": [row(0, *vector)]}))
+        adapter_for(ENDPOINT).decode(request, orjson.dumps({"data": [row(0, *vector)]}))
         for request, vector in zip(asked, vectors, strict=True)
     ]
 

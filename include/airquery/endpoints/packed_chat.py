@@ -55,7 +55,8 @@ class PackedChat:
 
         A row without its one answer has failed, beside the others. Never raises.
         """
-        whole = self._adapter.decode(requests[0], body)
+        # The prompt's format, not the rows', says how its reply is read.
+        whole = self._adapter.decode(self._prompt(requests), body)
         if isinstance(whole, Failure):
             return whole
         endpoint = requests[0].endpoint
@@ -121,11 +122,18 @@ def _content(request: Request, told: Told | None) -> str | None:
     schema = _schema(request)
     if told is None or (answer is None and schema is None) or not wire.writable(answer):
         return None
-    # Beside an object or a list, a text can only be its JSON. Else it is the answer itself.
-    quoted = schema is not None and schema.get("type") not in {"object", "array"}
-    if isinstance(answer, str) and not quoted:
+    if isinstance(answer, str) and not _takes_text(schema):
         return answer
     return orjson.dumps(answer).decode()
+
+
+def _takes_text(schema: wire.Json | None) -> bool:
+    """Tell whether a text can be a value of a schema; else it can only be the JSON of one."""
+    if schema is None:
+        return False
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    return any(one not in ("object", "array", "null") for one in kinds)
 
 
 def _schema(request: Request) -> wire.Json | None:
