@@ -516,7 +516,7 @@ def test_a_python_function_takes_one_row(settings: airquery.Settings) -> None:
     ],
 )
 def test_other_providers_take_several_rows_too(
-    settings: airquery.Settings, fields: dict[str, str], path: str
+    settings: airquery.Settings, fields: dict[str, Any], path: str
 ) -> None:
     def answer(body: Body) -> object:
         rows = rows_in(body)
