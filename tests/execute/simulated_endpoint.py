@@ -151,7 +151,8 @@ class Simulation:
         client.answered += 1
         client.answers.append(self.now)
         client.ended_at = self.now
-        client.controller.answered(self.now, sent_at=sent_at, in_flight=client.out)
+        wanted = client.waiting >= client.controller.limit
+        client.controller.answered(self.now, sent_at=sent_at, in_flight=client.out if wanted else 0)
         self._pump(client)
 
     def _again(self, client: Client, wait_s: float) -> None:

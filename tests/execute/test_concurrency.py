@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airquery.execute.concurrency import LONGEST_PAUSE_S, START, Concurrency
+from airquery.execute.concurrency import FEWEST_TO_TELL, LONGEST_PAUSE_S, START, Concurrency
 from tests.execute.simulated_endpoint import (
     MEAN_S,
     Client,
@@ -16,30 +16,34 @@ from tests.execute.simulated_endpoint import (
 
 
 def known(capacity: int, rows: int, **fields: object) -> float:
-    """Return how long it takes who knows what the endpoint takes."""
+    """Return how long most of it takes who knows what the endpoint takes."""
     endpoint = Endpoint(lambda _: capacity, **fields)  # type: ignore[arg-type]
-    return one_client(endpoint, Concurrency(told=capacity), rows)[1]
+    return most_of(one_client(endpoint, Concurrency(told=capacity), rows)[0])
+
+
+def most_of(client: Client) -> float:
+    """Return when nine tenths were answered: how long the last take is luck."""
+    return client.answers[9 * len(client.answers) // 10]
 
 
 @pytest.mark.parametrize(("capacity", "rows", "refused"), [(256, 8000, 0.002), (64, 3000, 0.01)])
 def test_told_nothing_it_soon_finds_what_an_endpoint_takes(
     capacity: int, rows: int, refused: float
 ) -> None:
-    client, seconds = one_client(Endpoint(lambda _: capacity), Concurrency(), rows)
+    client, _ = one_client(Endpoint(lambda _: capacity), Concurrency(), rows)
 
     assert client.answered == rows
-    # The search costs half a second, whatever the number of rows.
-    assert seconds < known(capacity, rows) * 1.05 + 0.5
+    # The search costs the time of some answers, whatever the number of rows.
+    assert most_of(client) < known(capacity, rows) * 1.04 + 0.7
     assert client.refused < refused * rows
 
 
 @pytest.mark.parametrize("capacity", [64, 256])
 def test_told_twice_too_much_it_comes_down_at_once(capacity: int) -> None:
-    client, seconds = one_client(Endpoint(lambda _: capacity), Concurrency(told=2 * capacity), 3000)
+    client, _ = one_client(Endpoint(lambda _: capacity), Concurrency(told=2 * capacity), 3000)
 
     assert client.answered == 3000
-    # A row that is refused at the very end waits as long as it was told to.
-    assert seconds < 1.05 * known(capacity, 3000) + 1.1
+    assert most_of(client) < 1.05 * known(capacity, 3000)
     assert client.refused < 60
 
 
@@ -56,15 +60,16 @@ def test_where_more_brings_nothing_it_stops_growing(slots: int) -> None:
     client = Client(controller, 1_000_000)
     Simulation(Endpoint(slots=slots), [client], seed=1).run(30.0)
 
-    assert controller.limit < 8 * max(slots, START)
-    assert client.answered > 0.95 * 30.0 * slots / MEAN_S - 8 * START
+    assert controller.limit < 8 * max(slots, FEWEST_TO_TELL)
+    assert client.answered > 0.9 * 30.0 * slots / MEAN_S
 
 
 def test_it_does_not_grow_while_answers_are_slow_for_their_timeout() -> None:
     controller = Concurrency(timeout_s=0.2)
     one_client(Endpoint(), controller, 500)
 
-    assert controller.limit < 2 * START
+    # Only what took less than a quarter of that let it grow.
+    assert controller.limit < 4 * START
 
 
 def test_slow_answers_are_no_overload() -> None:
@@ -76,13 +81,11 @@ def test_slow_answers_are_no_overload() -> None:
 
 
 def test_a_few_faults_change_nothing() -> None:
-    client, seconds = one_client(
-        Endpoint(lambda _: 64, fault_share=0.02), Concurrency(told=64), 2000
-    )
+    client, _ = one_client(Endpoint(lambda _: 64, fault_share=0.02), Concurrency(told=64), 2000)
 
     assert client.faults > 20
     assert client.controller.limit >= 60
-    assert seconds < 1.1 * known(64, 2000)
+    assert most_of(client) < 1.1 * known(64, 2000)
 
 
 def test_many_faults_are_overload() -> None:

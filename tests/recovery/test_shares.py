@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 import subprocess
 import sys
 import time
@@ -13,7 +15,9 @@ from airquery.testing import EndpointServer
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSES, ROWS, CAPACITY, LATENCY_S = 4, 400, 32, 0.2
+PROCESSES, ROWS, CAPACITY = 4, 400, 32
+MEDIAN_S, SIGMA = 0.1, 0.6
+MEAN_S = MEDIAN_S * math.exp(SIGMA**2 / 2)
 # Makes everything ready, says so, and begins when it is told to.
 PROGRAM = """
 import sys
@@ -42,8 +46,13 @@ def test_four_processes_use_what_there_is_and_each_gets_its_share(tmp_path: Path
         answered.append((time.monotonic(), str(body).split("process ")[1][0]))
         return "ok"
 
+    dice = random.Random(1)  # noqa: S311
     with EndpointServer(
-        answer=answer, latency_s=LATENCY_S, capacity=CAPACITY, retry_after_s=1.0, record=False
+        answer=answer,
+        latency_s=lambda _: MEDIAN_S * math.exp(dice.gauss(0, SIGMA)),
+        capacity=CAPACITY,
+        retry_after_s=1.0,
+        record=False,
     ) as server:
         running = [
             subprocess.Popen(
@@ -78,6 +87,6 @@ def test_four_processes_use_what_there_is_and_each_gets_its_share(tmp_path: Path
     shares = [until_then.count(str(n)) / len(until_then) * PROCESSES for n in range(PROCESSES)]
     assert min(shares) > 0.5
     assert max(shares) < 2.0
-    ideal = (first_ends - answered[0][0]) * CAPACITY / LATENCY_S
-    print(shares, len(until_then) / ideal)
-    assert len(until_then) > 0.8 * ideal
+    ideal = (first_ends - answered[0][0]) * CAPACITY / MEAN_S
+    # On a machine of two cores that five processes share; simulated, it is more than nine tenths.
+    assert len(until_then) > 0.75 * ideal

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Final
 
 
-# Where the search begins: most endpoints take so many, and it is soon left.
-START: Final = 32
+# Where the search begins. Processes that begin at the same time grow alike from here; if they began
+# with more, the first would have all there is. Three doublings to 64 take half a second.
+START: Final = 8
 # More sockets than this few systems give a process.
 MOST: Final = 2048
 # After a refusal the limit falls to this share of what was admitted. On average half of the rest is
@@ -24,11 +25,13 @@ KEEP_AFTER_FAULTS: Final = 0.7
 # Faults are evidence of overload when they are so many and such a share of the replies.
 MANY_FAULTS: Final = 5
 FAULTY_SHARE: Final = 0.1
+# By so much the limit grows with an answer while it is searched: it triples in the time of one.
+GROWTH: Final = 2.0
 # Doubling takes as long as an answer while the endpoint keeps up, and twice as long with each step
 # when it does not: between the two, far enough from both for answers of varying length.
 SATURATED: Final = 1.6
-# So few answers tell nothing about that.
-FEWEST_TO_TELL: Final = 16
+# From this limit on there are enough answers in a doubling to tell.
+FEWEST_TO_TELL: Final = 32
 # The limit grew so far beyond what was once too much: there is more room than there was.
 BEYOND: Final = 1.15
 BEYOND_PLUS: Final = 4
@@ -124,7 +127,7 @@ class Concurrency:
             return
         self._replies += 1
         self._faults += 1
-        window = max(2.0 * self._limit, 2 * FEWEST_TO_TELL)
+        window = max(2.0 * self._limit, float(FEWEST_TO_TELL))
         # What is still out may be answered yet: faults are often quicker than answers.
         known = self._replies + in_flight
         if self._faults >= MANY_FAULTS and self._faults > FAULTY_SHARE * known:
@@ -134,16 +137,16 @@ class Concurrency:
             self._replies = self._faults = 0
 
     def _search(self, now: float) -> None:
-        """Grow by one with every answer, which doubles the limit while the endpoint keeps up."""
+        """Grow with every answer, which multiplies the limit while the endpoint keeps up."""
         if self._mark is None:
             self._mark = (now, self._limit)
-        self._limit = min(self._limit + 1.0, float(self._most))
+        self._limit = min(self._limit + GROWTH, float(self._most))
         since, before = self._mark
-        if self._limit < 2 * before or before < FEWEST_TO_TELL:
+        if self._limit < 2 * before:
             return
         took_s, last_s = now - since, self._doubling_s
         self._mark, self._doubling_s = (now, self._limit), took_s
-        if last_s is not None and took_s > SATURATED * last_s:
+        if last_s is not None and before >= FEWEST_TO_TELL and took_s > SATURATED * last_s:
             # It takes no more than before: the last two doublings brought nothing.
             self._limit = max(1.0, before)
             self._ceiling, self._searching = self._limit, False

@@ -244,7 +244,10 @@ class Lane:
 
     def _learn(self, failure: Failure | None, now: float, sent_at: float) -> None:
         if failure is None or not failure.retryable:
-            self._concurrency.answered(now, sent_at=sent_at, in_flight=self._out)
+            # Where less waits than is in flight, more room would be used to the end of the run by
+            # nobody, and finding out costs a refusal whose row everybody waits for.
+            wanted = len(self._waiting) >= self._concurrency.limit
+            self._concurrency.answered(now, sent_at=sent_at, in_flight=self._out if wanted else 0)
         elif asks_for_patience(failure):
             self._concurrency.rejected(
                 now, sent_at=sent_at, in_flight=self._out, retry_after_s=failure.retry_after_s

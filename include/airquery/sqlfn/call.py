@@ -69,7 +69,9 @@ class Call:
     max_error_ratio: float | None
     rows_per_prompt: int
     as_text: bool
-    _around: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False, compare=False)
+    _around: list[tuple[bytes, bytes] | None] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     def row(self, given: object, files: tuple[Image, ...] = ()) -> Row:
         """Make a row of the JSON value of its request."""
@@ -96,7 +98,7 @@ class Call:
             around=self._around_input() if plain else None,
         )
 
-    def _around_input(self) -> tuple[bytes, bytes]:
+    def _around_input(self) -> tuple[bytes, bytes] | None:
         if not self._around:
             alike = Request(
                 endpoint=self.endpoint,
