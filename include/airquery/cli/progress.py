@@ -88,6 +88,8 @@ def summary_lines(run: Run) -> list[str]:
         )
         if stats.retries:
             said += f"; {stats.retries:,} retries"
+        if stats.hedged:
+            said += f", {stats.hedged:,} of them hedges of stragglers"
         if stats.price:
             said += f"; {stats.price:.6f} {stats.currency}"
         lines.append(said)
