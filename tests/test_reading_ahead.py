@@ -36,7 +36,7 @@ def test_the_first_rows_are_out_while_later_ones_are_in_flight(
     settings: airquery.Settings,
 ) -> None:
     seen: list[tuple[int, int, int]] = []
-    with EndpointServer(latency_s=lambda body: 1.5 if row_of(body) >= CHUNK else 0.0) as server:
+    with EndpointServer(latency_s=lambda body: 4.0 if row_of(body) >= CHUNK else 0.0) as server:
         registry = registry_of(server, limits=Limits(hedge=False))
         connection = airquery.connect(registry=registry, settings=settings)
         run = airquery.run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airquery.endpoints.endpoint import Endpoint, Limits
-from airquery.request import Request
+from airquery.request import MARK, Request, around_input
 
 
 if TYPE_CHECKING:
@@ -73,3 +73,17 @@ def test_two_custom_models_of_one_host_are_two_even_without_a_model() -> None:
     one, other = (Endpoint(name=name, task="custom", base_url="http://h") for name in ("a", "b"))
 
     assert Request(endpoint=one, input=1).key != Request(endpoint=other, input=1).key
+
+
+def test_what_stands_around_the_input_may_be_worked_out_once() -> None:
+    parameters: dict[str, object] = {"temperature": 0.0}
+    alike = Request(endpoint=CHAT, input="", system="Be brief.", parameters=parameters)
+    around = around_input(alike)
+
+    for asked in ("text", 'a "quoted" one', {"messages": [{"role": "user", "content": "x"}]}, 5):
+        slow = Request(endpoint=CHAT, input=asked, system="Be brief.", parameters=parameters)
+        quick = Request(
+            endpoint=CHAT, input=asked, system="Be brief.", parameters=parameters, around=around
+        )
+        assert quick.key == slow.key
+    assert around_input(Request(endpoint=CHAT, input="", system=MARK)) is None

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from airquery.sqlfn.answering import SLICE_S
-from airquery.sqlfn.register import add_macros
+from airquery.sqlfn.register import add_macros, add_macros_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from airquery.plan.plan import Plan
     from airquery.sqlfn.running import Running
@@ -34,7 +34,8 @@ UNION ALL
 SELECT lower(view_name) FROM duckdb_views() WHERE temporary AND NOT internal
 """
 _SETTINGS = """
-SELECT name, value FROM duckdb_settings() WHERE scope = 'LOCAL' AND name <> 'search_path'
+SELECT name, value FROM duckdb_settings()
+WHERE scope = 'LOCAL' AND name NOT SIMILAR TO '.*(schema|search_path|streaming|profil|progress|logging).*'
 """
 
 
@@ -73,7 +74,11 @@ class Readers:
         """Start a reader for each query, before the statement itself."""
         self._running.statement.paced = True
         self._left = len(queries)
-        self._cursors = [self._cursor() for _ in queries]
+        settings = dict(self._connection.execute(_SETTINGS).fetchall())
+        [(path,)] = self._connection.execute("SELECT current_setting('search_path')").fetchall()
+        if path:
+            settings["search_path"] = path
+        self._cursors = [self._cursor(query, settings) for query in queries]
         for cursor, query in zip(self._cursors, queries, strict=True):
             thread = threading.Thread(
                 target=self._work, args=(cursor, query), name="airquery-reader", daemon=True
@@ -91,25 +96,26 @@ class Readers:
         for cursor in self._cursors:
             cursor.close()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self, query: str, settings: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Return a cursor on which the same names and settings mean the same."""
         cursor = self._connection.cursor()
-        add_macros(cursor)
+        add_macros_of(cursor, query)
         cursor.execute(f"SET VARIABLE airquery_statement = {self._number}")
-        settings = dict(cursor.execute(_SETTINGS).fetchall())
-        for name, value in self._connection.execute(_SETTINGS).fetchall():
-            if settings.get(name) != value:
-                with suppress(duckdb.Error):
-                    cursor.execute(f"SET {name} = $value", {"value": value})
-        [(path,)] = self._connection.execute("SELECT current_setting('search_path')").fetchall()
-        if path:
-            cursor.execute("SET search_path = $path", {"path": path})
+        for name, value in settings.items():
+            # Some are local and cannot be set.
+            with suppress(duckdb.Error):
+                cursor.execute(f"SET {name} = $value", {"value": value})
         return cursor
 
     def _work(self, cursor: duckdb.DuckDBPyConnection, query: str) -> None:
         statement = self._running.statement
         try:
-            self._read(cursor, query)
+            try:
+                self._read(cursor, query)
+            except duckdb.CatalogException:
+                # A macro of the user's own may need any of ours.
+                add_macros(cursor)
+                self._read(cursor, query)
         except Exception as problem:  # noqa: BLE001  (the statement itself comes upon it, or not)
             log.debug("reading ahead ended: %s", problem)
             if statement.reading and self._number not in self._errors:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 BESIDE_THE_ANSWER = frozenset({"client_request_id", "usage_context"})
 
 # What no prompt holds, and what it is in JSON.
-_MARK: Final = "\ue000airquery input\ue000"
-_MARKED: Final = orjson.dumps(_MARK)
+MARK: Final = "\ue000airquery input\ue000"
+_MARKED: Final = orjson.dumps(MARK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def around_input(request: Request) -> tuple[bytes, bytes] | None:
     It is the same for all requests that differ in their input alone, and may be given to them.
     None if the rest of the request holds the mark that stands for the input here.
     """
-    before, _, after = _canonical(replace(request, input=_MARK)).partition(_MARKED)
+    before, _, after = _canonical(replace(request, input=MARK)).partition(_MARKED)
     return None if _MARKED in after else (before, after)
 
 

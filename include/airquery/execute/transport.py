@@ -5,7 +5,6 @@ Whatever goes wrong on the way is a `Failure`, never an exception.
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Self
 from urllib.request import getproxies
@@ -117,12 +116,10 @@ class Transport:
     ) -> Reply | Failure:
         try:
             pool = self._pool(url, route)
-            # The client's own read timeout starts again with every byte; this one does not.
-            async with asyncio.timeout(timeout_s):
-                reply = await pool.send(
-                    method, url, headers=headers, body=body, patience=_patience(timeout_s)
-                )
-                content = await self._whole(reply)
+            reply = await pool.send(
+                method, url, headers=headers, body=body, patience=_patience(timeout_s)
+            )
+            content = await self._whole(reply)
         except InvalidSetting as problem:
             return _unusable(str(problem))
         except (*_BROKEN, OSError) as problem:
@@ -164,8 +161,11 @@ class Transport:
 
 @lru_cache
 def _patience(timeout_s: float, *, silence_s: float | None = None) -> aiohttp.ClientTimeout:
+    """Bound a whole exchange; or, with `silence_s`, only each time that nothing comes."""
     return aiohttp.ClientTimeout(
-        total=None, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s), sock_read=silence_s
+        total=timeout_s if silence_s is None else None,
+        sock_connect=min(CONNECT_TIMEOUT_S, timeout_s),
+        sock_read=silence_s,
     )
 
 

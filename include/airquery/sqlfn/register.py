@@ -34,7 +34,7 @@ from airquery.sqlfn.schema_of import schema_of_json
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airquery.sqlfn.session import Session
 
@@ -51,7 +51,7 @@ else:
 # that passes; once they are dropped, each call binds the real function of the same name.
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
 # The macro that all others are made of comes first; a macro is bound when it is made.
-FIRST = f"{FOLDER}/ask.sql"
+FIRST = "ask"
 # A variable belongs to one connection, as its macros do.
 MADE = "SELECT getvariable('airquery_macros') = _ai_session()"
 NOTE_MADE = "SET VARIABLE airquery_macros = _ai_session()"
@@ -99,18 +99,36 @@ def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the macros of one connection or cursor; doing it again does nothing."""
     if connection.execute(MADE).fetchall() == [(True,)]:
         return
-    with _stand_ins(connection):
-        for statement in _macros():
-            connection.execute(statement)
+    _make(connection, _macros().values())
     connection.execute(NOTE_MADE)
 
 
+def add_macros_of(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Create those macros on a new cursor whose names stand in a query."""
+    text = query.lower()
+    _make(cursor, [one for name, one in _macros().items() if name == FIRST or name in text])
+
+
+def _make(connection: duckdb.DuckDBPyConnection, macros: Iterable[duckdb.Statement]) -> None:
+    with _stand_ins(connection):
+        for statement in macros:
+            connection.execute(statement)
+
+
 @cache
-def _macros() -> list[duckdb.Statement]:
-    """Parse the macros once for all connections: that is most of the time they take."""
-    names = [FIRST, *(name for name in airquery_sql.names(FOLDER) if name != FIRST)]
-    texts = [_with_mode(_COMMENT.sub("", airquery_sql.read(name))) for name in names]
-    return duckdb.extract_statements(";\n".join(text.strip().rstrip(";") for text in texts))
+def _macros() -> dict[str, duckdb.Statement]:
+    """Parse the macros once for all connections: that is most of the time they take.
+
+    Each is under the name of its file, which stands in every query that needs it.
+    """
+    paths = {
+        path.rpartition("/")[2].removesuffix(".sql"): path for path in airquery_sql.names(FOLDER)
+    }
+    parsed: dict[str, duckdb.Statement] = {}
+    for name in (FIRST, *sorted(paths.keys() - {FIRST})):
+        text = _with_mode(_COMMENT.sub("", airquery_sql.read(paths[name])))
+        [parsed[name]] = duckdb.extract_statements(text)
+    return parsed
 
 
 def _with_mode(text: str) -> str:
