@@ -137,7 +137,7 @@ def _run(
             if half and stats_of(url)["rows"] * 2 >= len(scenario.asked()):
                 stopped = "killed at the half"
             elif time.monotonic() > until:
-                stopped = f"stopped after {scenario.limit_s:.0f} s"
+                stopped = f"stopped after {scenario.limit_s:.0f} s, its start included"
         peak_mb = memory.stop()
         if stopped is not None:
             _end(process)

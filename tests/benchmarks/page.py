@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tests.benchmarks.measuring import Measurement
 
 PICTURES = "benchmarks"
+QUIET_LOAD = 1.5
+BUSY = """
+**Others were at work on this machine** (column `load`). What needs much CPU looks worse here than it is, and seconds
+and ratios of rows with different loads cannot be compared. Requests, lost rows and what was paid twice can.
+"""
 HEAD = """# Benchmarks
 
 <!-- Written by `make bench ARGS="--docs docs/benchmarks.md"`. -->
@@ -37,9 +42,7 @@ HOW = """
 | CPU ms | CPU of the client's process for each request |
 | peak MB | resident memory of the client and all it starts, at most |
 | conns | TCP connections |
-
-*Load before* is the machine's load average when a measurement began. Well above 1 means that others were at work:
-then what needs much CPU looks worse than it is.
+| load | the machine's load average when it began; alone it is below 1 |
 
 Compare clients within one table only. On another machine the seconds differ; the ratios differ less, and mostly for
 clients that need much CPU. `faults` is held against the bound of the same rows without faults: about 1 is possible only
@@ -73,16 +76,17 @@ def write(file: Path, results: Path) -> None:
 def _circumstances(machine: Mapping[str, object], measured: Sequence[Measurement]) -> str:
     dates, commits = ({getattr(m, name) for m in measured} for name in ("date", "commit"))
     versions = sorted({f"{m.client.partition(':')[0]} {m.version}" for m in measured if m.version})
-    loads = [m.load for m in measured if m.load is not None]
+    busiest = max((m.load or 0.0 for m in measured), default=0.0)
     lines = (
         ("Machine", f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}"),
-        ("Load before", f"{min(loads, default=0):.1f} to {max(loads, default=0):.1f}"),
         ("Python", machine["python"]),
         ("Date", ", ".join(sorted(dates))),
         ("Commit", ", ".join(sorted(commits))),
         ("Versions", ", ".join(versions)),
     )
-    return "| | |\n|---|---|\n" + "".join(f"| {name} | {text} |\n" for name, text in lines)
+    warning = BUSY if busiest > QUIET_LOAD else ""
+    table = "".join(f"| {name} | {text} |\n" for name, text in lines)
+    return f"| | |\n|---|---|\n{table}{warning}"
 
 
 def _sections(measured: Sequence[Measurement], folder: Path) -> Iterator[str]:

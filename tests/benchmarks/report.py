@@ -36,6 +36,7 @@ COLUMNS: Mapping[str, Callable[[Measurement], str]] = {
     "CPU ms": lambda m: _number(m.client_cpu_ms_per_request),
     "peak MB": lambda m: _number(m.peak_mb, 0),
     "conns": lambda m: str(m.connections),
+    "load": lambda m: _number(m.load, 1),
 }
 
 
