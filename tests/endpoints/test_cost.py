@@ -43,6 +43,13 @@ def test_an_answer_without_a_bound_is_as_long_as_usual() -> None:
     assert expected_cost(Request(endpoint=CHAT, input=""), usual_output=20.4).output_tokens == 20
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -50, "many", None])
+def test_a_bound_that_is_no_number_of_tokens_is_left_out(value: object) -> None:
+    request = Request(endpoint=CHAT, input="", parameters={"max_tokens": value})
+
+    assert expected_cost(request, usual_output=20.0).output_tokens == 20
+
+
 def test_an_embedding_has_no_output_tokens() -> None:
     request = Request(endpoint=EMBEDDINGS, input="x" * 40)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +57,8 @@ def expected_cost(request: Request, *, usual_output: float) -> Cost:
     output: float = 0
     if request.endpoint.task in ("chat", "completions"):
         allowed = [request.parameters.get(name) for name in _MAX_TOKENS]
-        most = next((one for one in allowed if isinstance(one, int | float)), None)
+        # What is no such number is refused when it is sent; until then it must not stop the lane.
+        most = next((n for n in allowed if isinstance(n, int | float) and 0 <= n < math.inf), None)
         output = usual_output if most is None else most
     return Cost(
         input_tokens=length // BYTES_PER_TOKEN

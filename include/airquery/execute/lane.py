@@ -23,7 +23,7 @@ from airquery.execute.flight import Ending, refused, unsendable, whole_failure
 from airquery.execute.hedging import Hedging
 from airquery.execute.order import longest_first
 from airquery.execute.rate import RateLimits
-from airquery.execute.retry import asks_for_patience, wait_before_next
+from airquery.execute.retry import asks_for_patience, is_free, wait_before_next
 
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class Lane:
 
     def _waits(self, parcel: Parcel, failure: Failure, now: float) -> bool:
         """Tell whether a parcel was put aside until its next attempt, or dropped."""
-        parcel.faults += not asks_for_patience(failure)
+        parcel.faults += not is_free(failure)
         wait_s = wait_before_next(
             failure,
             attempt=parcel.attempts,

@@ -1,8 +1,7 @@
 """Decide whether and when a failed attempt is made again.
 
 Pure: the elapsed time and the draw of the dice are arguments. A 429 is the endpoint asking for
-patience, not a fault of the request: it never uses up attempts, only time. So are a 529 and a 503
-that says when to come back.
+patience, not a fault of the request: it never uses up attempts, only time. So is a 529.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 
 FIRST_WAIT_S = 0.5
+LEAST_WAIT_S = 0.02
 LONGEST_WAIT_S = 30.0
 TOO_MANY_REQUESTS = 429
 UNAVAILABLE = 503
@@ -27,6 +27,11 @@ def asks_for_patience(failure: Failure) -> bool:
     """Tell whether an endpoint said that it has too much to do, and not that it cannot do it."""
     if failure.http_status == UNAVAILABLE:
         return failure.retry_after_s is not None
+    return is_free(failure)
+
+
+def is_free(failure: Failure) -> bool:
+    """Tell whether a failure uses up no attempt."""
     return failure.http_status in (TOO_MANY_REQUESTS, OVERLOADED)
 
 
@@ -38,7 +43,7 @@ def wait_before_next(
     Args:
         failure: what the last attempt ended as.
         attempt: how many attempts were made, from 1.
-        faults: how many of them ended in something else than `asks_for_patience`.
+        faults: how many of them were not `is_free`.
         elapsed_s: time since the first attempt began.
         dice: a draw from [0, 1), the jitter ("equal jitter": half fixed, half random).
         limits: `max_attempts` bounds the faults, `deadline_s` the whole.
@@ -49,5 +54,7 @@ def wait_before_next(
     wait_s = backoff_s * (0.5 + dice / 2)
     if failure.retry_after_s is not None:
         # Never earlier than asked; a little later, so that not all come back in one instant.
-        wait_s = failure.retry_after_s * (1 + dice / 10)
+        # Who says 0 is asked less and less often all the same.
+        least_s = min(1.0, LEAST_WAIT_S * 2.0 ** min(attempt - 1, 10))
+        wait_s = max(failure.retry_after_s, least_s) * (1 + dice / 10)
     return wait_s if elapsed_s + wait_s < limits.deadline_s else None
