@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,40 +15,14 @@ from tests.conftest import registry_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import duckdb
     import pyarrow as pa
 
 CHUNK = 2048
 
 
-def row_of(body: Mapping[str, object]) -> int:
-    return int(re.findall(r"\d+", str(body["messages"]))[-1])
-
-
 class Enough(Exception):
     """What a reader raises who wants no more rows."""
-
-
-def test_the_first_rows_are_out_while_later_ones_are_in_flight(
-    settings: airquery.Settings,
-) -> None:
-    seen: list[tuple[int, int, int]] = []
-    with EndpointServer(latency_s=lambda body: 4.0 if row_of(body) >= CHUNK else 0.0) as server:
-        registry = registry_of(server, limits=Limits(hedge=False))
-        connection = airquery.connect(registry=registry, settings=settings)
-        run = airquery.run(
-            connection,
-            "SELECT i, ai_query('llm', 'row ' || i) AS r FROM range(2078) AS t(i)",
-            on_rows=lambda rows: seen.append((rows.num_rows, server.count, server.statuses[200])),
-        )
-        connection.close()
-
-    assert run.table is None
-    assert [rows for rows, _, _ in seen] == [2048, 30]
-    # The last 30 were sent when the first rows came, and none of them was answered.
-    assert seen[0][1:] == (2078, 2048)
 
 
 def test_who_stops_reading_has_asked_for_no_more_than_the_window(
@@ -59,7 +32,7 @@ def test_who_stops_reading_has_asked_for_no_more_than_the_window(
         raise Enough
 
     with EndpointServer(record=False) as server:
-        registry = registry_of(server, limits=Limits(concurrency=64))
+        registry = registry_of(server, limits=Limits(concurrency=16))
         connection = airquery.connect(registry=registry, settings=settings)
         connection.execute("CREATE TABLE t AS SELECT 'row ' || i AS s FROM range(20000) AS r(i)")
         with pytest.raises(Enough):
@@ -141,7 +114,7 @@ def test_a_row_that_comes_again_after_its_answer_was_forgotten_is_not_asked_agai
     settings: airquery.Settings,
 ) -> None:
     # Each answer is a megabyte, so that a few dozen of them have no room.
-    with EndpointServer(answer=lambda body: f"{row_of(body)}" + "x" * 1_000_000) as server:
+    with EndpointServer(answer=lambda _: "x" * 1_000_000) as server:
         connection = airquery.connect(registry=registry_of(server), settings=settings)
         run = airquery.run(
             connection,

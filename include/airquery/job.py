@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How much DuckDB computes ahead of who takes the rows one batch after another.
-ROWS_AHEAD = "64KB"
+# How much DuckDB computes ahead of who takes the rows one batch after another; it is some ten chunks
+# at least.
+ROWS_AHEAD = "1KB"
 
 
 class Job:

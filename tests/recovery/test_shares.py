@@ -15,7 +15,7 @@ from airquery.testing import EndpointServer
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSES, ROWS, CAPACITY = 4, 400, 32
+PROCESSES, ROWS, CAPACITY = 4, 300, 32
 MEDIAN_S, SIGMA = 0.1, 0.6
 MEAN_S = MEDIAN_S * math.exp(SIGMA**2 / 2)
 # Makes everything ready, says so, and begins when it is told to.

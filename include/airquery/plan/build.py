@@ -63,7 +63,9 @@ def build(text: str) -> Plan:
         note = f"calls in {tree.key.upper()} are not collected" if asks else ""
         return Plan(text=text, sites=tuple(sites), note=note)
     sites = call_sites(body)
-    depths = sorted({site.depth for site in sites if site.ahead})
+    # A query that reads nothing has one row, of which nothing is to be read ahead.
+    reads = body.find(exp.From) is not None
+    depths = sorted({site.depth for site in sites if site.ahead and reads})
     note = "; ".join(sorted({site.reason for site in sites if not site.ahead}))
     return Plan(
         text=text,

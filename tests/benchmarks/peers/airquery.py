@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import airquery
+
+# Loaded by the first request otherwise, and timed with it.
+import airquery.execute.exchange
+import airquery.plan.build
 from airquery.endpoints.endpoint import Endpoint, Limits
 
 
