@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 CHUNK = 2048
 
 
+def settings_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "SELECT current_setting('streaming_buffer_size'), current_setting('enable_progress_bar')"
+    ).fetchall()
+
+
 class Enough(Exception):
     """What a reader raises who wants no more rows."""
 
@@ -41,6 +47,21 @@ def test_who_stops_reading_has_asked_for_no_more_than_the_window(
 
         # DuckDB itself computes some chunks before it hands out the first.
         assert server.count <= 3 * CHUNK + WINDOW
+
+
+def test_a_statement_that_fails_leaves_the_connections_settings_as_they_were(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    before = settings_of(connection)
+
+    with pytest.raises(Exception, match="Could not convert"):
+        airquery.run(
+            connection,
+            "SELECT CAST(ai_query('llm', 'no number ' || i) AS INTEGER) AS r FROM range(3) AS t(i)",
+            on_rows=lambda _: None,
+        )
+
+    assert settings_of(connection) == before
 
 
 @pytest.mark.parametrize(

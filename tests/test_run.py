@@ -41,6 +41,7 @@ STATEMENTS = {
     "SELECT i, coalesce(v, ai_query('other', s)) AS r FROM t": True,
     "SELECT i, ai_query('llm', s) AS r FROM t LIMIT 10": True,
     "SELECT i, ai_query('llm', s) AS r FROM t ORDER BY i LIMIT 10": True,
+    "SELECT i, ai_query('llm', s) AS r FROM t ORDER BY i LIMIT 10 OFFSET 20": True,
     "SELECT i FROM (SELECT i, ai_query('llm', s) AS r FROM t) WHERE r LIKE '%1%' LIMIT 5": False,
     "SELECT i FROM t WHERE ai_query('llm', s) LIKE '%1%' LIMIT 5": False,
     "SELECT DISTINCT ai_query('llm', 'group ' || g) AS r FROM t LIMIT 3": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -72,8 +72,15 @@ class Job:
         try:
             plans = [[self._planned(text) for text in unit] for unit in units]
             self.connection.execute(f"SET VARIABLE airquery_statement = {self._number}")
-            # DuckDB draws its bar on stdout, over the rows, once a statement takes two seconds.
-            with _setting(self.connection, "enable_progress_bar", value=False):
+            with ExitStack() as settings:
+                # DuckDB draws its bar on stdout, over the rows, once a statement takes two seconds.
+                settings.enter_context(
+                    _setting(self.connection, "enable_progress_bar", value=False)
+                )
+                if self._on_rows is not None:
+                    settings.enter_context(
+                        _setting(self.connection, "streaming_buffer_size", ROWS_AHEAD)
+                    )
                 for unit in plans:
                     self._execute(unit, last=unit is plans[-1])
             self.statement.collected = True
@@ -185,8 +192,7 @@ class Job:
             return
         # SET, ATTACH and their like have this column and no row.
         if self._on_rows is not None and keep and last and relation.columns != ["Success"]:
-            with _setting(self.connection, "streaming_buffer_size", ROWS_AHEAD):
-                self._hand_out(relation, self._on_rows)
+            self._hand_out(relation, self._on_rows)
             return
         table = relation.to_arrow_table()
         if keep and (table.num_rows or table.schema.names != ["Success"]):
@@ -209,13 +215,16 @@ class Job:
 
 @contextmanager
 def _setting(connection: duckdb.DuckDBPyConnection, name: str, value: str | bool) -> Iterator[None]:
-    """Give a setting of a connection another value for a while."""
+    """Give a setting of a connection another value for a while.
+
+    Not inside a transaction that may fail: while it is aborted, nothing can be set back.
+    """
     [(before,)] = connection.execute("SELECT current_setting($name)", {"name": name}).fetchall()
     connection.execute(f"SET {name} = $value", {"value": value})
     try:
         yield
     finally:
-        # A statement that failed leaves its transaction aborted: the setting goes with it.
+        # The caller's own transaction may be aborted; then only the caller can end it.
         with suppress(duckdb.Error):
             connection.execute(f"SET {name} = $value", {"value": before})
 

@@ -184,8 +184,7 @@ class Lane:
             log.exception("request ended in a defect endpoint=%s", self._endpoint.name)
             unsent = unsendable(problem)
         finally:
-            self._out -= 1
-            parcel.tasks.discard(asyncio.current_task())
+            self._free(parcel, asyncio.current_task())
         if parcel in self._flying:
             # Else the other of two was quicker.
             if unsent is None:
@@ -237,10 +236,18 @@ class Lane:
         )
 
     def _end(self, parcel: Parcel, endings: Sequence[Ending]) -> None:
-        for task in parcel.tasks:
+        for task in list(parcel.tasks):
+            # Here, because one that has not begun yet ends without a word.
+            self._free(parcel, task)
             task.cancel()
         del self._flying[parcel]
         self._owner.ended(parcel.flights, endings)
+
+    def _free(self, parcel: Parcel, task: asyncio.Task[None] | None) -> None:
+        """Give back the place of an attempt, once."""
+        if task in parcel.tasks:
+            parcel.tasks.remove(task)
+            self._out -= 1
 
     def _learn(self, failure: Failure | None, now: float, sent_at: float) -> None:
         if failure is None or not failure.retryable:

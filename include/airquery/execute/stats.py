@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from airquery.answer import Answer, Failure
@@ -77,18 +77,4 @@ class Counters:
 
     def at(self, seconds: float, *, collected: bool) -> RunStats:
         """Return them as they are now."""
-        return RunStats(
-            requests=self.requests,
-            answered=self.answered,
-            sent=self.sent,
-            from_journal=self.from_journal,
-            failed=self.failed,
-            retries=self.retries,
-            hedged=self.hedged,
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
-            price=self.price,
-            currency=self.currency,
-            seconds=seconds,
-            collected=collected,
-        )
+        return RunStats(**asdict(self), seconds=seconds, collected=collected)
