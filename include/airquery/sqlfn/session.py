@@ -40,6 +40,7 @@ class Session:
     _calls: dict[str, Call] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _resolving: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def engine(self) -> Engine:
@@ -82,5 +83,9 @@ class Session:
         """Resolve a call site once. Raises what `resolve` raises."""
         call = self._calls.get(given)
         if call is None:
-            call = self._calls[given] = resolve(given, self.registry, self.rules)
+            # A statement's readers and its rows come to their calls at the same moment.
+            with self._resolving:
+                call = self._calls.get(given)
+                if call is None:
+                    call = self._calls[given] = resolve(given, self.registry, self.rules)
         return call
