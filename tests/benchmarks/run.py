@@ -16,7 +16,7 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import page, report, transport  # noqa: E402  (the path comes first)
+from tests.benchmarks import page, prefix, report, transport  # noqa: E402  (the path comes first)
 from tests.benchmarks.environments import (  # noqa: E402
     OWN,
     NotInstalled,
@@ -29,12 +29,17 @@ from tests.benchmarks.scenarios import SCENARIOS, Scenario  # noqa: E402
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 OUT = ROOT / "build" / "bench"
 RESULTS = OUT / "results.json"
 TRANSPORT_ROWS = 2000
+# What is no race of clients: one table each, printed and not kept.
+TABLES: Mapping[str, Callable[[], Sequence[Mapping[str, object]]]] = {
+    "transport": lambda: transport.measure(TRANSPORT_ROWS),
+    "prefix": prefix.measure,
+}
 WIDTH = 150  # of the widest table
 console = Console(width=max(WIDTH, Console().width))
 
@@ -62,8 +67,9 @@ def main() -> None:
     console.print(*report.tables(results), sep="\n")
     for client, reason in skipped.items():
         console.print(f"skipped {client}: {reason}")
-    if "transport" in arguments.scenario:
-        console.print(report.plain_table("transport", transport.measure(TRANSPORT_ROWS)))
+    for name, rows in TABLES.items():
+        if name in arguments.scenario:
+            console.print(report.plain_table(name, rows()))
     report.draw(OUT, results)
     if arguments.docs is not None:
         page.write(arguments.docs, RESULTS)
@@ -93,7 +99,7 @@ def described() -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ", ".join((*SCENARIOS, "transport"))
+    names = ", ".join((*SCENARIOS, *TABLES))
     parser.add_argument("scenario", nargs="*", help=f"{names}; default: those that are quick")
     parser.add_argument(
         "--peers",
@@ -106,7 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--docs", type=Path, help="write the page about the results there")
     arguments = parser.parse_args()
     for name in arguments.scenario:
-        if name not in (*SCENARIOS, "transport"):
+        if name not in (*SCENARIOS, *TABLES):
             parser.error(f"there is no scenario {name!r}; there are: {names}")
     for name in arguments.peers or ():
         if name not in peers():
