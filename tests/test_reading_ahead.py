@@ -49,6 +49,30 @@ def test_who_stops_reading_has_asked_for_no_more_than_the_window(
         assert server.count <= 3 * CHUNK + WINDOW
 
 
+def test_the_first_rows_come_while_a_later_one_is_in_flight(settings: airquery.Settings) -> None:
+    found: list[object] = []
+    answered_before_the_first: list[int] = []
+
+    with EndpointServer() as server:
+        release = server.hold_when(lambda body: "late" in str(body))
+
+        def rows(batch: pa.RecordBatch) -> None:
+            answered_before_the_first.append(server.statuses.get(200, 0))
+            found.extend(batch.column(0).to_pylist())
+            release()
+
+        connection = airquery.connect(registry=registry_of(server), settings=settings)
+        connection.execute(
+            "CREATE TABLE t AS SELECT if(i < 19000, 'row ' || i % 7, 'late') AS s FROM range(20000) AS r(i)"
+        )
+        airquery.run(connection, "SELECT ai_query('llm', s) AS r FROM t", on_rows=rows)
+        connection.close()
+
+    assert answered_before_the_first[0] == 7
+    assert len(found) == 20000
+    assert str(found[-1]).endswith("late")
+
+
 def test_a_statement_that_fails_leaves_the_connections_settings_as_they_were(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

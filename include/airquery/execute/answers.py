@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airquery.answer import Answer
+from airquery.execute.seen import Seen
 
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ Source: TypeAlias = Literal["endpoint", "journal"]
 ROOM_BYTES: Final = 32 << 20
 # What an answer takes beside its text.
 _OBJECT_BYTES: Final = 1024
-# So much of a key tells a statement's requests apart: at a million, one pair in 10^7 statements.
-_PREFIX: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Answers:
         self._lasting: dict[bytes, Result] = {}
         # A plain dict whose oldest are removed is slow to say which is the oldest.
         self._passing: OrderedDict[bytes, Result] = OrderedDict()
-        self._seen: set[int] = set()
+        self._seen = Seen()
 
     def get(self, key: bytes) -> Result | None:
         """Return how a request ended, if that is still known. May be called at any time."""
@@ -60,9 +59,7 @@ class Answers:
 
     def is_new(self, key: bytes) -> bool:
         """Note that a request was seen; True the first time."""
-        before = len(self._seen)
-        self._seen.add(int.from_bytes(key[:_PREFIX]))
-        return len(self._seen) > before
+        return self._seen.add(key)
 
     def keep(self, key: bytes, result: Result) -> None:
         """Remember how a request ended, and forget the oldest answers that have no room any more."""

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections import Counter, deque
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
@@ -68,6 +69,7 @@ class EndpointServer:
         self._tls = tls
         self._script: deque[Reply] = deque()
         self._rules: list[tuple[Callable[[Body], bool], Reply]] = []
+        self._holds: list[tuple[Callable[[Body], bool], asyncio.Event]] = []
         self._received: list[Received] = []
         self._statuses: Counter[int] = Counter()
         self._count = self._in_flight = self._in_flight_max = 0
@@ -124,6 +126,12 @@ class EndpointServer:
     def fail_when(self, matches: Callable[[Body], bool], reply: Reply) -> None:
         """Give this reply to every request whose body matches. The first such rule holds."""
         self._rules.append((matches, reply))
+
+    def hold_when(self, matches: Callable[[Body], bool]) -> Callable[[], object]:
+        """Answer no request whose body matches until the function that is returned was called."""
+        released = asyncio.Event()
+        self._holds.append((matches, released))
+        return partial(self._loop.call_soon_threadsafe, released.set)
 
     def endpoint(self, name: str = "test-llm", task: Task = "chat", **overrides: Any) -> Endpoint:
         """Return an endpoint that asks this server; `overrides` are fields of `Endpoint`."""
@@ -206,6 +214,9 @@ class EndpointServer:
 
     async def _play(self, path: str, body: Body) -> Reply:
         """Wait as long as the script says, and return what is sent then."""
+        for matches, released in self._holds:
+            if matches(body):
+                await released.wait()
         scripted = self._scripted(body)
         if scripted is not None:
             await asyncio.sleep(scripted.after_s)
