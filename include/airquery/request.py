@@ -67,13 +67,18 @@ def around_input(request: Request) -> tuple[bytes, bytes] | None:
     return None if _MARKED in after else (before, after)
 
 
+def key_around(around: tuple[bytes, bytes], given: object) -> bytes:
+    """Return the key of a request with this input, of which the rest is known."""
+    before, after = around
+    asked = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    return blake2b(before + asked + after, digest_size=32).digest()
+
+
 def _fingerprint(request: Request) -> bytes:
     """Hash the canonical form. The endpoint's name, key and limits are not part of it."""
     if request.around is None:
         return blake2b(_canonical(request), digest_size=32).digest()
-    before, after = request.around
-    asked = orjson.dumps(request.input, option=orjson.OPT_SORT_KEYS)
-    return blake2b(before + asked + after, digest_size=32).digest()
+    return key_around(request.around, request.input)
 
 
 def _canonical(request: Request) -> bytes:

@@ -119,6 +119,14 @@ class Engine:
         if mine:
             self._loop.call_soon_threadsafe(self._hold, mine)
 
+    def remembered(self, like: Request, keys: Sequence[bytes]) -> dict[bytes, Result]:
+        """Return what the journal has of requests that differ from `like` in their input alone.
+
+        Raises `JournalError`.
+        """
+        records = self._journal.get_many(keys)
+        return {key: self._replayed(like, record) for key, record in records.items()}
+
     def complete(self, statement: Statement) -> None:
         """Note that a statement asks no further request: its last ones may go in another order."""
         statement.collected = True

@@ -156,6 +156,18 @@ class Statement:
             self._counters.requests += len(new) - len(forgotten)
         return new, forgotten
 
+    def strangers(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Return those of `keys` that this statement neither knows nor awaits."""
+        return [k for k in keys if k not in self._open and self._answers.get(k) is None]
+
+    def note_remembered(self, keys: Iterable[bytes]) -> None:
+        """Count requests that the journal answered without being claimed."""
+        with self._lock:
+            new = sum(map(self._answers.is_new, keys))
+            self._counters.requests += new
+            self._counters.answered += new
+            self._counters.from_journal += new
+
     def settle_unpaid(self, results: Mapping[bytes, Result]) -> None:
         """Note how claimed requests ended that were not sent."""
         with self._lock:

@@ -16,22 +16,22 @@ from airquery.answer import Answer, Failure
 from airquery.errors import StatementError
 from airquery.output.column import text_column
 from airquery.sqlfn.pictures import read_images
+from airquery.sqlfn.remembered import NULL, told
 from airquery.sqlfn.running import Running
 from airquery.tasks.steps import Ended, Progress
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airquery.request import Request
     from airquery.sqlfn.call import Call
+    from airquery.sqlfn.running import Told
     from airquery.sqlfn.session import Session
     from airquery.tasks.steps import Row
 
 
 SLICE_S = 0.1
-# What a request of JSON's own null is.
-NULL = "null"
 SHOWN = 200
 
 
@@ -57,10 +57,11 @@ def answer_chunk(
     if running is not None:
         if mode == "ahead" and not running.statement.reading:
             return pa.nulls(len(requests), pa.string())
-        chunk = _Chunk(session, running, call, requests, files)
-        if mode == "now":
-            return chunk.texts()
-        return chunk.read_ahead() if running.statement.paced else chunk.collected()
+        if mode == "ahead" and not running.statement.paced:
+            return _Chunk(session, running, call, requests, files, known={}).collected()
+        known = told(session, running, call, requests)
+        chunk = _Chunk(session, running, call, requests, files, known=known)
+        return chunk.texts() if mode == "now" else chunk.read_ahead()
     if call.max_error_ratio is not None:
         raise StatementError(
             "AI_FUNCTION_COMPILATION_ERROR",
@@ -71,7 +72,8 @@ def answer_chunk(
     running = Running(session.interrupts.cancel())
     running.statement.collected = True
     try:
-        return _Chunk(session, running, call, requests, files).texts()
+        known = told(session, running, call, requests)
+        return _Chunk(session, running, call, requests, files, known=known).texts()
     finally:
         session.engine.release(running.statement)
 
@@ -86,18 +88,25 @@ class _Chunk:
         call: Call,
         requests: Sequence[str | None],
         files: Sequence[list[bytes] | None],
+        *,
+        known: Mapping[str, Told],
     ) -> None:
         self._engine = session.engine
         self._running = running
         self._statement = running.statement
         self._call = call
         self._count = len(requests)
+        self._told: dict[int, str] = {}
+        self._told_keys = {found.key for found in known.values()}
         self._open: dict[int, Row] = {}
         self._ended: dict[int, Ended] = {}
         self._awaited: set[bytes] = set()
         for i, (text, pictures) in enumerate(zip(requests, files, strict=True)):
             # NULL in, NULL out; a picture that is NULL is a request that cannot be made.
             if text is None or text == NULL:
+                continue
+            if (found := known.get(text)) is not None:
+                self._told[i] = found.text
                 continue
             if pictures is not None or call.files == "none":
                 self._take(i, text, pictures or [])
@@ -107,7 +116,7 @@ class _Chunk:
         self._statement.check()
         rows = list(self._open.values())
         needed = self._advance()
-        self._statement.take(_asked_by(rows))
+        self._statement.take(_asked_by(rows) | self._told_keys)
         while needed:
             self._ask(needed)
             while not self._statement.wait_for(self._awaited, timeout_s=SLICE_S):
@@ -123,7 +132,8 @@ class _Chunk:
         first = self._call.steps.advance(self._call, self._open, _nothing_known)
         if first.needed:
             self._ask(first.needed)
-            self._statement.read_ahead(_asked_by(self._open.values()))
+        if first.needed or self._told_keys:
+            self._statement.read_ahead(_asked_by(self._open.values()) | self._told_keys)
             self._make_room()
         if self._open and self._call.steps.repeats:
             self._running.defer(self)
@@ -200,12 +210,12 @@ class _Chunk:
             self._running.go_on()
 
     def _column(self) -> pa.Array[Any]:
-        form, ended = self._call.form, self._ended
+        form, ended, known = self._call.form, self._ended, self._told
         return text_column(
             [
                 form.text(ended[i].value, ended[i].result, metadata=ended[i].metadata)
                 if i in ended
-                else None
+                else known.get(i)
                 for i in range(self._count)
             ]
         )

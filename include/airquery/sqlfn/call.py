@@ -15,7 +15,7 @@ from airquery.errors import StatementError
 from airquery.output.form import Form
 from airquery.output.structure import parse_ddl
 from airquery.output.value import Shape
-from airquery.request import Request, around_input
+from airquery.request import Request, around_input, key_around
 from airquery.sqlfn.given import Files, Given, read_given
 from airquery.sqlfn.response_format import read_response_format
 from airquery.sqlfn.rows_per_prompt import check_rows_per_prompt, check_text
@@ -69,13 +69,17 @@ class Call:
     max_error_ratio: float | None
     rows_per_prompt: int
     as_text: bool
-    _around: list[tuple[bytes, bytes] | None] = field(
+    _alike: list[tuple[Request, tuple[bytes, bytes] | None]] = field(
         default_factory=list, repr=False, compare=False
     )
 
     def row(self, given: object, files: tuple[Image, ...] = ()) -> Row:
         """Make a row of the JSON value of its request."""
         return Row(as_text(given) if self.as_text else given, files)
+
+    def key(self, given: object, around: tuple[bytes, bytes]) -> bytes:
+        """Return the key of a plain row's request, of the JSON value it is about."""
+        return key_around(around, as_text(given) if self.as_text else given)
 
     def ask(self, row: Row, *, asked: object = None, system: str | None = None) -> Request:
         """Make a request of a row: of its own input, or of what is asked instead of it.
@@ -95,11 +99,15 @@ class Call:
             parameters=self.parameters,
             response_format=self.response_format,
             rows_per_prompt=rows,
-            around=self._around_input() if plain else None,
+            around=self.alike()[1] if plain else None,
         )
 
-    def _around_input(self) -> tuple[bytes, bytes] | None:
-        if not self._around:
+    def alike(self) -> tuple[Request, tuple[bytes, bytes] | None]:
+        """Return a request that differs from those of plain rows in its input alone.
+
+        Beside it stands what `around_input` says of all of them.
+        """
+        if not self._alike:
             alike = Request(
                 endpoint=self.endpoint,
                 input="",
@@ -108,8 +116,8 @@ class Call:
                 response_format=self.response_format,
                 rows_per_prompt=self.rows_per_prompt,
             )
-            self._around.append(around_input(alike))
-        return self._around[0]
+            self._alike.append((alike, around_input(alike)))
+        return self._alike[0]
 
     def ask_again(self, row: Row, *, answered: str, problem: str) -> Request:
         """Make the request that shows the model its answer and what is wrong with it."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from airquery.execute.statement import WINDOW, Statement
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airquery.execute.statement import Cancel
     from airquery.tasks.steps import Row
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 # Enough for what is read ahead, at two depths.
 KEPT_ROWS: Final = 3 * WINDOW
+
+
+class Told(NamedTuple):
+    """A row that the journal answered: the key of its request, and the row's text in the column."""
+
+    key: bytes
+    text: str
 
 
 class Unfinished(Protocol):
@@ -37,6 +44,9 @@ class Running:
     def __init__(self, cancel: Cancel | None = None) -> None:
         self.statement = Statement(cancel)
         self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
+        # Held while rows are looked up: who comes to the same rows meanwhile finds them here.
+        self.telling = threading.Lock()
+        self.told: OrderedDict[tuple[int, str], Told] = OrderedDict()
         self._unfinished: list[Unfinished] = []
         self._lock = threading.Lock()
 
@@ -51,6 +61,13 @@ class Running:
                 while len(self._rows) > KEPT_ROWS:
                     self._rows.popitem(last=False)
         return row
+
+    def remember(self, told: Mapping[tuple[int, str], Told]) -> None:
+        """Keep rows that were answered ahead, by their call and their text."""
+        with self._lock:
+            self.told.update(told)
+            while len(self.told) > KEPT_ROWS:
+                self.told.popitem(last=False)
 
     def defer(self, rows: Unfinished) -> None:
         """Take rows that will ask more, once they know what."""
