@@ -8,18 +8,11 @@ costs money, never a row, so claims are not synced to disk.
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import socket
-import sqlite3
 import threading
 import time
-from contextlib import closing, suppress
-from typing import TYPE_CHECKING
-from uuid import uuid4
-
-import airquery_sql
-from airquery.journal.transaction import in_chunks, marks, transaction
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
 
 if TYPE_CHECKING:
@@ -33,16 +26,39 @@ RENEWALS_PER_LEASE = 3
 RETRY_S = 1.0
 
 
-class SqliteClaims:
-    """The claims of one process in one journal; `connection` becomes its own.
+class ClaimTable(Protocol):
+    """Where a database keeps the claims of one owner beside those of others.
+
+    Every method may raise one of `faults`, and is called by one thread at a time.
+    """
+
+    faults: tuple[type[Exception], ...]
+
+    def take(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Take those that nobody has answered and nobody else who lives has taken."""
+
+    def give_back(self, keys: Sequence[bytes]) -> None:
+        """Delete those of the owner's claims."""
+
+    def renew(self) -> None:
+        """Let all claims of the owner last one lease from now."""
+
+    def leave(self) -> None:
+        """Delete all claims of the owner."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class Claims:
+    """The claims of one process in one journal; `table` becomes its own.
 
     Every method may be called from any thread.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, lease_s: float = LEASE_S) -> None:
-        self._connection = connection
-        self._lease_s = lease_s
-        self._owner = f"{socket.gethostname()} {os.getpid()} {uuid4().hex}"
+    def __init__(self, table: ClaimTable, *, lease_s: float = LEASE_S) -> None:
+        self._table = table
+        self._every_s = lease_s / RENEWALS_PER_LEASE
         self._lock = threading.Lock()
         # Which time a key was taken: a release is void once its key was taken again.
         self._taken: dict[bytes, int] = {}
@@ -54,23 +70,10 @@ class SqliteClaims:
     def acquire(self, keys: Sequence[bytes]) -> set[bytes]:
         """Take those of `keys` that nobody has answered and nobody else has taken.
 
-        Raises `sqlite3.Error`.
+        Raises what the table raises.
         """
-        with self._lock, transaction(self._connection):
-            free = set(keys)
-            alive: dict[str, bool] = {}
-            for some in in_chunks(keys):
-                query = f"SELECT key FROM answer WHERE key IN ({marks(some)})"  # noqa: S608  (only ?)
-                free.difference_update(key for (key,) in self._connection.execute(query, some))
-                query = (
-                    f"SELECT key, owner FROM claim WHERE key IN ({marks(some)}) AND expires_at > ?"  # noqa: S608
-                )
-                for key, owner in self._connection.execute(query, [*some, time.time()]).fetchall():
-                    if owner != self._owner and alive.setdefault(owner, _is_alive(owner)):
-                        free.discard(key)
-            until = time.time() + self._lease_s
-            rows = [(key, self._owner, until) for key in free]
-            self._connection.executemany(airquery_sql.read("journal/claim_take.sql"), rows)
+        with self._lock:
+            free = self._table.take(keys)
             self._times += 1
             self._taken.update(dict.fromkeys(free, self._times))
         return free
@@ -95,55 +98,38 @@ class SqliteClaims:
 
     def _keep(self) -> None:
         """Renew what is held and give back what is not wanted any more, until it is closed."""
-        every_s = self._lease_s / RENEWALS_PER_LEASE
-        renew_at = time.monotonic() + every_s
-        with closing(self._connection):
-            while True:
-                try:
-                    given_back = self._inbox.get(timeout=max(0.0, renew_at - time.monotonic()))
-                except queue.Empty:
-                    given_back = []
-                if given_back is None:
-                    # If it fails, the claims end with this process, or with their lease.
-                    with suppress(sqlite3.Error):
-                        self._write("DELETE FROM claim WHERE owner = ?", [(self._owner,)])
-                    return
-                try:
-                    self._delete(given_back)
-                    if time.monotonic() >= renew_at:
-                        renew_at = time.monotonic() + every_s
-                        query = "UPDATE claim SET expires_at = ? WHERE owner = ?"
-                        self._write(query, [(time.time() + self._lease_s, self._owner)])
-                except sqlite3.Error:
-                    log.warning("claims not written, trying again", exc_info=True)
-                    self._inbox.put(given_back)
-                    # A disk that is full stays so for a while.
-                    time.sleep(RETRY_S)
+        renew_at = time.monotonic() + self._every_s
+        while True:
+            try:
+                given_back = self._inbox.get(timeout=max(0.0, renew_at - time.monotonic()))
+            except queue.Empty:
+                given_back = []
+            if given_back is None:
+                self._leave()
+                return
+            try:
+                self._give_back(given_back)
+                if time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + self._every_s
+                    with self._lock:
+                        self._table.renew()
+            except self._table.faults:
+                log.warning("claims not written, trying again", exc_info=True)
+                self._inbox.put(given_back)
+                # A disk that is full stays so for a while.
+                time.sleep(RETRY_S)
 
-    def _delete(self, given_back: list[tuple[bytes, int]]) -> None:
+    def _give_back(self, given_back: list[tuple[bytes, int]]) -> None:
         with self._lock:
             keys = [key for key, taken in given_back if self._taken.get(key) == taken]
             if keys:
-                query = "DELETE FROM claim WHERE key = ? AND owner = ?"
-                with transaction(self._connection):
-                    self._connection.executemany(query, [(key, self._owner) for key in keys])
+                self._table.give_back(keys)
             for key in keys:
                 del self._taken[key]
 
-    def _write(self, query: str, rows: list[tuple[object, ...]]) -> None:
-        with self._lock, transaction(self._connection):
-            self._connection.executemany(query, rows)
-
-
-def _is_alive(owner: str) -> bool:
-    """Tell whether a claim's process lives, as far as this machine can know."""
-    host, pid, _ = owner.split(" ")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    def _leave(self) -> None:
+        with self._lock:
+            # If it fails, the claims end with this process, or with their lease.
+            with suppress(*self._table.faults):
+                self._table.leave()
+            self._table.close()

@@ -7,7 +7,7 @@ result type reads it again and pays nothing.
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import zstandard
 
@@ -24,6 +24,10 @@ class Record(NamedTuple):
     created_at: float
     latency_s: float
     body: bytes
+
+
+# A record as a database keeps it: its fields, with a compressed body.
+Row: TypeAlias = tuple[bytes, str, str | None, float, float, bytes]
 
 
 class _Zstd(threading.local):
@@ -45,3 +49,13 @@ def compress(body: bytes) -> bytes:
 def decompress(frame: bytes) -> bytes:
     """Return the body of one zstd frame. Raises `zstandard.ZstdError` if it is damaged."""
     return _zstd.decompressor.decompress(frame)
+
+
+def stored(record: Record) -> Row:
+    """Return a record as a database keeps it."""
+    return (*record[:-1], compress(record.body))
+
+
+def restored(row: Row) -> Record:
+    """Return the record of a row. Raises `zstandard.ZstdError` if it is damaged."""
+    return Record(*row[:-1], decompress(row[-1]))

@@ -6,12 +6,9 @@ arrives while it waits or commits goes into one transaction. Readers never wait 
 
 from __future__ import annotations
 
-import logging
-import queue
 import sqlite3
 import threading
 import time
-from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,27 +16,31 @@ import zstandard
 
 import airquery_sql
 from airquery.errors import JournalError
-from airquery.journal.claims import LEASE_S, SqliteClaims
-from airquery.journal.record import Record, compress, decompress
+from airquery.journal.claims import LEASE_S, Claims
+from airquery.journal.record import restored, stored
+from airquery.journal.sqlite_claims import SqliteClaimTable
+from airquery.journal.stats import Pruned, held
 from airquery.journal.transaction import in_chunks, marks, transaction
+from airquery.journal.writer import Writer
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
+    from airquery.journal.record import Record, Row
+    from airquery.journal.stats import Held
+    from airquery.journal.writer import Written
 
-log = logging.getLogger(__name__)
 
 MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql")
-GROUP_COMMIT_S = 0.02
 BUSY_TIMEOUT_S = 30.0
+BUSY_POLL_S = 0.02
 # The upper levels of the index of tens of millions of records.
 READER_CACHE_KIB = 32_768
+ROWS_PER_QUERY = 1_000
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
-
-_Item = tuple[Record, bool, Future[None]]
-_Row = tuple[bytes, str, str | None, float, float, bytes]
 
 
 class SqliteJournal:
@@ -54,31 +55,27 @@ class SqliteJournal:
     ) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
-        self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._reading = threading.Lock()
         with self._explained(), ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
             writing = opened.enter_context(closing(self._connect()))
             _migrate(writing, path)
+            self._writing = writing
             self._reader = opened.enter_context(closing(self._connect()))
             self._reader.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
             claiming = opened.enter_context(closing(self._connect()))
             claiming.execute("PRAGMA synchronous = NORMAL")
             opened.pop_all()
-        self._claims = SqliteClaims(claiming, lease_s=lease_s)
-        self._writer = threading.Thread(
-            target=self._write, args=(writing,), name="airquery-journal", daemon=True
-        )
-        self._writer.start()
+        self._claims = Claims(SqliteClaimTable(claiming, lease_s=lease_s), lease_s=lease_s)
+        self._writer = Writer(self._commit)
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
         """Return the records of those keys that are known. Raises `JournalError`."""
         found: dict[bytes, Record] = {}
         with self._explained():
             for some in in_chunks(keys):
-                for key, endpoint, model, created_at, latency_s, frame in self._rows(some):
-                    body = decompress(frame)
-                    found[key] = Record(key, endpoint, model, created_at, latency_s, body)
+                for row in self._rows(some):
+                    found[row[0]] = restored(row)
         return found
 
     def claim(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -95,16 +92,39 @@ class SqliteJournal:
 
         An earlier record of the same key stays, unless `replace` is set.
         """
-        done: Future[None] = Future()
-        # A record is written whether or not somebody still waits: it was paid for.
-        done.set_running_or_notify_cancel()
-        self._inbox.put((record, replace, done))
-        return done
+        return self._writer.append(record, replace=replace)
+
+    def stats(self) -> list[Held]:
+        """Count the records of each endpoint and model. Raises `JournalError`."""
+        with self._explained(), self._reading:
+            rows = self._reader.execute(airquery_sql.read("journal/stats.sql")).fetchall()
+        return [held(row) for row in rows]
+
+    def prune(self, before: float) -> Pruned:
+        """Remove the records made before that second since 1970. Raises `JournalError`."""
+        query = "SELECT count(*), coalesce(sum(length(body)), 0) FROM answer WHERE created_at < ?"
+        with self._explained(), closing(self._connect()) as connection, transaction(connection):
+            records, size = connection.execute(query, (before,)).fetchone()
+            connection.execute("DELETE FROM answer WHERE created_at < ?", (before,))
+        return Pruned(records=records, size=size)
+
+    def records(self) -> Iterator[Record]:
+        """Go through all records in the order of their keys. Raises `JournalError`."""
+        query, last = airquery_sql.read("journal/answer_after.sql"), b""
+        while True:
+            with self._explained():
+                with self._reading:
+                    rows = self._reader.execute(query, (last, ROWS_PER_QUERY)).fetchall()
+                found = [restored(row) for row in rows]
+            if not found:
+                return
+            yield from found
+            last = found[-1].key
 
     def close(self) -> None:
         """Write what is waiting and stop the writer."""
-        self._inbox.put(None)
-        self._writer.join()
+        self._writer.close()
+        self._writing.close()
         self._claims.close()
         with self._reading:
             self._reader.close()
@@ -121,7 +141,7 @@ class SqliteJournal:
             raise
         return connection
 
-    def _rows(self, keys: Sequence[bytes]) -> list[_Row]:
+    def _rows(self, keys: Sequence[bytes]) -> list[Row]:
         query = f"{LOOKUP} ({marks(keys)})"
         with self._reading:
             return self._reader.execute(query, keys).fetchall()
@@ -140,30 +160,14 @@ class SqliteJournal:
                 "AIRQUERY_JOURNAL."
             ) from problem
 
-    def _write(self, connection: sqlite3.Connection) -> None:
-        with closing(connection):
-            for batch in _batches(self._inbox):
-                self._commit(connection, batch)
-
-    def _commit(self, connection: sqlite3.Connection, batch: list[_Item]) -> None:
-        """Make a batch durable, then say so to everyone who waits for it."""
-        rows = [(*record[:-1], compress(record.body)) for record, _, _ in batch]
-        replaced = [(record.key,) for record, replace, _ in batch if replace]
-        try:
-            with self._explained(), transaction(connection):
-                connection.executemany("DELETE FROM answer WHERE key = ?", replaced)
-                connection.executemany(
-                    "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
-                )
-                connection.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
-        except JournalError as problem:
-            log.exception("journal commit failed records=%d", len(rows))
-            for _, _, done in batch:
-                done.set_exception(problem)
-        else:
-            self._claims.forget(record.key for record, _, _ in batch)
-            for _, _, done in batch:
-                done.set_result(None)
+    def _commit(self, batch: Sequence[Written]) -> None:
+        rows = [stored(one.record) for one in batch]
+        replaced = [(one.record.key,) for one in batch if one.replace]
+        with self._explained(), transaction(self._writing):
+            self._writing.executemany("DELETE FROM answer WHERE key = ?", replaced)
+            self._writing.executemany("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._writing.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
+        self._claims.forget(one.record.key for one in batch)
 
 
 def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:
@@ -179,7 +183,7 @@ def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:
         except sqlite3.OperationalError as problem:
             if not _is_busy(problem) or time.monotonic() > deadline:
                 raise
-            time.sleep(GROUP_COMMIT_S)
+            time.sleep(BUSY_POLL_S)
         else:
             return
 
@@ -188,23 +192,6 @@ def _is_busy(problem: Exception) -> bool:
     code = getattr(problem, "sqlite_errorcode", None)
     # The low byte is the error, the others say more about it.
     return isinstance(code, int) and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def _batches(inbox: queue.SimpleQueue[_Item | None]) -> Iterator[list[_Item]]:
-    """Yield what arrived within one commit interval, until the inbox is closed."""
-    while (first := inbox.get()) is not None:
-        batch = [first]
-        deadline = time.monotonic() + GROUP_COMMIT_S
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                item = inbox.get(timeout=left)
-            except queue.Empty:
-                break
-            if item is None:
-                yield batch
-                return
-            batch.append(item)
-        yield batch
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

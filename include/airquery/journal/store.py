@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
     from airquery.journal.record import Record
+    from airquery.journal.stats import Held, Pruned
 
 
 class Journal(Protocol):
@@ -36,6 +37,15 @@ class Journal(Protocol):
 
         An earlier record of the same key stays, unless `replace` is set.
         """
+
+    def stats(self) -> list[Held]:
+        """Count the records of each endpoint and model. Raises `JournalError`."""
+
+    def prune(self, before: float) -> Pruned:
+        """Remove the records made before that second since 1970. Raises `JournalError`."""
+
+    def records(self) -> Iterator[Record]:
+        """Go through all records in the order of their keys. Raises `JournalError`."""
 
     def close(self) -> None:
         """Write what is waiting and let go of the database."""

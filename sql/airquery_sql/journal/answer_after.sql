@@ -1,0 +1,5 @@
+SELECT key, endpoint, model, created_at, latency_s, body
+FROM answer
+WHERE key > ?
+ORDER BY key
+LIMIT ?
