@@ -11,6 +11,7 @@ import pytest
 import airquery
 from airquery.connection import close_engines
 from airquery.testing import EndpointServer
+from tests.postgres_server import PostgresServer
 
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ def registry_of(server: EndpointServer, **overrides: object) -> airquery.Registr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all that run Airflow in one: it is slow to start."""
+    """Keep the tests of a file in one process, and those that share what is slow to start: Airflow,
+    or a PostgreSQL.
+    """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         group = "airflow" if folder in {"dags", "operators"} else str(item.path)
+        if "postgres" in item.path.stem:
+            group = "postgres"
         item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -49,6 +54,12 @@ def sigint_reaches_children() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture

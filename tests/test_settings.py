@@ -104,25 +104,19 @@ def test_settings_cannot_be_changed(home: Path) -> None:
     [
         (
             "JOURNAL",
-            "postgresql://user:sk-secret@host/db",
-            "is PostgreSQL, but this version knows sqlite only. Write sqlite:///<path>.",
-        ),
-        (
-            "JOURNAL",
-            "postgresql+psycopg://user:sk-secret@host/db",
-            "is PostgreSQL, but this version knows sqlite only. Write sqlite:///<path>.",
-        ),
-        (
-            "JOURNAL",
             "mysql://user:sk-secret@host/db",
-            "must be a URL sqlite:///<path>; this version knows sqlite only.",
+            "must be a URL sqlite:///<path> or postgresql://user:password@host:port/database.",
         ),
         (
             "JOURNAL",
             "/var/journal.db",
-            "must be a URL sqlite:///<path>; this version knows sqlite only.",
+            "must be a URL sqlite:///<path> or postgresql://user:password@host:port/database.",
         ),
-        ("JOURNAL", "sqlite://", "must be a URL sqlite:///<path>; this version knows sqlite only."),
+        (
+            "JOURNAL",
+            "sqlite://",
+            "must be a URL sqlite:///<path> or postgresql://user:password@host:port/database.",
+        ),
         (
             "JOURNAL",
             "sqlite:///journal.db",

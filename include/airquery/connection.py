@@ -17,7 +17,7 @@ import duckdb
 from airquery.endpoints.registry import Registry
 from airquery.errors import InvalidSetting, suggestion
 from airquery.execute.interrupt import Interrupts
-from airquery.journal.sqlite_store import SqliteJournal
+from airquery.journal.opening import open_journal
 from airquery.settings import Settings
 from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airquery.execute.run import Engine
+    from airquery.journal.store import Journal
 
 
-_journals: dict[tuple[int, Path], SqliteJournal] = {}
-_engines: dict[tuple[int, Path], Engine] = {}
+# By process and URL.
+_journals: dict[tuple[int, str], Journal] = {}
+_engines: dict[tuple[int, str], Engine] = {}
 _interrupts = Interrupts()
 _lock = threading.Lock()
 
@@ -84,7 +86,7 @@ def register(
         _interrupts.listen()
         endpoints = registry or Registry.read(known)
         _check_functions(endpoints)
-        journal = known.journal_path()
+        journal = known.journal
         _journal_for(journal)
         session = Session(
             registry=endpoints,
@@ -110,8 +112,8 @@ def _check_functions(registry: Registry) -> None:
             )
 
 
-def engine_for(journal: Path) -> Engine:
-    """Return this process's engine over a journal file. A forked child makes its own."""
+def engine_for(journal: str) -> Engine:
+    """Return this process's engine over the journal of a URL. A forked child makes its own."""
     # Loaded when the first request is asked, as are the event loop and the HTTP client.
     from airquery.execute.run import Engine  # noqa: PLC0415
 
@@ -123,12 +125,12 @@ def engine_for(journal: Path) -> Engine:
         return _engines[key]
 
 
-def _journal_for(path: Path) -> SqliteJournal:
+def _journal_for(url: str) -> Journal:
     """Return this process's journal, opened at once: whoever cannot use it is told early."""
-    key = (os.getpid(), path)
+    key = (os.getpid(), url)
     with _lock:
         if key not in _journals:
-            _journals[key] = SqliteJournal(path)
+            _journals[key] = open_journal(url)
         return _journals[key]
 
 

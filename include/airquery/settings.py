@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
+from airquery.journal.address import is_postgres, libpq_url, without_password
+from airquery.journal.opening import SQLITE
 
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
-_SQLITE = "sqlite:///"
 _PREFIX = "AIRQUERY_"
 
 
@@ -45,14 +46,15 @@ def _optional_file(value: object) -> Path | None:
 
 
 def _journal(value: object) -> str:
-    """Keep a URL of SQLite that names one file, wherever the process runs."""
-    scheme, found, rest = str(value).partition("://")
-    if found and scheme.partition("+")[0] in {"postgresql", "postgres"}:
+    """Keep a URL of PostgreSQL, or one of SQLite that names one file, wherever the process runs."""
+    url = str(value).strip()
+    if is_postgres(url):
+        return libpq_url(url)
+    rest = url.partition("://")[2]
+    if not url.startswith(SQLITE):
         raise ValueError(
-            "is PostgreSQL, but this version knows sqlite only. Write sqlite:///<path>."
+            "must be a URL sqlite:///<path> or postgresql://user:password@host:port/database."
         )
-    if not str(value).startswith(_SQLITE):
-        raise ValueError("must be a URL sqlite:///<path>; this version knows sqlite only.")
     path = Path(rest.removeprefix("/"))
     if not path.is_absolute() and not rest.startswith("/~"):
         raise ValueError(
@@ -62,7 +64,7 @@ def _journal(value: object) -> str:
     file = _absolute(path)
     if file.is_dir():
         raise ValueError("must name a file, but it is a folder. Add /journal.db to it.")
-    return f"{_SQLITE}{file}"
+    return f"{SQLITE}{file}"
 
 
 def _flag(value: object) -> bool:
@@ -77,9 +79,9 @@ def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """What the environment says, or what it was made with."""
+    """What the environment says, or what it was made with. `journal` may hold a password."""
 
     home: Path
     endpoints: Path | None
@@ -100,15 +102,20 @@ class Settings:
         return cls(
             home=home,
             endpoints=_read("endpoints", given, _optional_file, default=None),
-            journal=_read("journal", given, _journal, default=f"{_SQLITE}{home / 'journal.db'}"),
+            journal=_read("journal", given, _journal, default=f"{SQLITE}{home / 'journal.db'}"),
             warehouse=_read("warehouse", given, _warehouse, default=str(home / "warehouse")),
             strict_databricks=_read("strict_databricks", given, _flag, default=False),
             compat_error_struct=_read("compat_error_struct", given, _flag, default=False),
         )
 
+    def __repr__(self) -> str:
+        shown = {one.name: getattr(self, one.name) for one in fields(self)}
+        shown["journal"] = without_password(self.journal)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     def journal_path(self) -> Path:
-        """Return the file that the journal is kept in."""
-        return Path(self.journal.removeprefix(_SQLITE))
+        """Return the file that the journal is kept in, if it is SQLite's."""
+        return Path(self.journal.removeprefix(SQLITE))
 
 
 def _variable(name: str) -> str:

@@ -1,11 +1,10 @@
-"""The journal in a file: durable, shared, refused when it is not ours."""
+"""What only the journal in a file does; what every journal does is in test_sqlite_and_postgres.py."""
 
 from __future__ import annotations
 
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,31 +13,8 @@ import psutil
 import pytest
 
 from airquery.errors import JournalError
-from airquery.journal.record import Record
 from airquery.journal.sqlite_store import SqliteJournal
-
-
-def record(number: int, body: bytes = b'{"a": 1}') -> Record:
-    return Record(
-        key=number.to_bytes(32, "big"),
-        endpoint="e",
-        model="m",
-        created_at=1.5,
-        latency_s=0.25,
-        body=body,
-    )
-
-
-def test_what_was_acknowledged_is_read_back_whole(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "deep" / "journal.db")
-    records = [record(n, body=bytes([n % 256]) * n) for n in range(1200)]
-    for done in [journal.append(r) for r in records]:
-        done.result(timeout=30)
-
-    found = journal.get_many([r.key for r in records] + [b"unknown"])
-    journal.close()
-
-    assert found == {r.key: r for r in records}
+from tests.journal.records import record
 
 
 def test_closing_leaves_no_file_open(tmp_path: Path) -> None:
@@ -50,17 +26,6 @@ def test_closing_leaves_no_file_open(tmp_path: Path) -> None:
 
     opened = [file.path for file in psutil.Process().open_files()]
     assert [path for path in opened if path.startswith(str(tmp_path))] == []
-
-
-def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "journal.db")
-    for body in (b"first", b"second"):
-        journal.append(record(1, body)).result(timeout=30)
-
-    found = journal.get_many([record(1).key])
-    journal.close()
-
-    assert found[record(1).key].body == b"first"
 
 
 def test_a_journal_of_the_first_shape_is_used_as_it_is(tmp_path: Path) -> None:
@@ -78,46 +43,11 @@ def test_a_journal_of_the_first_shape_is_used_as_it_is(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "journal.db")
-    waiting = [journal.append(record(n)) for n in range(500)]
-    journal.close()
-
-    assert all(done.done() for done in waiting)
-    again = SqliteJournal(tmp_path / "journal.db")
-    assert len(again.get_many([record(n).key for n in range(500)])) == 500
-    again.close()
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from airquery.journal.sqlite_store import SqliteJournal
-from tests.journal.test_sqlite_store import record
-journal = SqliteJournal(Path(sys.argv[1]))
-first = int(sys.argv[2])
-for done in [journal.append(record(n)) for n in range(first, first + 300)]:
-    done.result(timeout=60)
-journal.close()
-"""
-
-
-def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(n * 200)]) for n in range(4)
-    ]
-
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
-    journal = SqliteJournal(path)
-    assert len(journal.get_many([record(n).key for n in range(900)])) == 900
-    journal.close()
-
-
 MAKER = """
 import sys, time
 from pathlib import Path
 from airquery.journal.sqlite_store import SqliteJournal
+from tests.journal.records import record
 while time.time() < float(sys.argv[2]):
     pass
 SqliteJournal(Path(sys.argv[1])).close()
@@ -143,28 +73,6 @@ def test_a_file_that_somebody_holds_is_not_said_to_be_broken(tmp_path: Path) -> 
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(JournalError, match="Another process has held it"):
             SqliteJournal(path, busy_timeout_s=0.1)
-
-
-def test_threads_read_while_it_writes(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "journal.db")
-    for done in [journal.append(record(n)) for n in range(100)]:
-        done.result(timeout=30)
-    counts: list[int] = []
-
-    def read() -> None:
-        counts.extend(len(journal.get_many([record(n).key for n in range(100)])) for _ in range(20))
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    more = [journal.append(record(n)) for n in range(100, 400)]
-    for thread in threads:
-        thread.join()
-    for done in more:
-        done.result(timeout=30)
-    journal.close()
-
-    assert set(counts) == {100}
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -165,7 +165,9 @@ class SqliteJournal:
         replaced = [(one.record.key,) for one in batch if one.replace]
         with self._explained(), transaction(self._writing):
             self._writing.executemany("DELETE FROM answer WHERE key = ?", replaced)
-            self._writing.executemany("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._writing.executemany(
+                "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
             self._writing.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
         self._claims.forget(one.record.key for one in batch)
 

@@ -1,0 +1,146 @@
+"""The journal in PostgreSQL, for all processes of all machines that reach it.
+
+A record is acknowledged only after its transaction was written to the server's disk. One thread
+writes; what arrives while it waits or commits goes into one transaction. Each kind of work has a
+connection of its own, so that readers never wait for the writer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import zstandard
+
+import airquery_sql
+from airquery.errors import JournalError
+from airquery.journal.address import place
+from airquery.journal.claims import LEASE_S, Claims
+from airquery.journal.postgres_claims import PostgresClaimTable
+from airquery.journal.postgres_link import PATIENCE_S, Link
+from airquery.journal.postgres_schema import migrate
+from airquery.journal.record import restored, stored
+from airquery.journal.stats import Pruned, held
+from airquery.journal.writer import Writer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    from airquery.journal.postgres_link import Cursor
+    from airquery.journal.record import Record, Row
+    from airquery.journal.stats import Held
+    from airquery.journal.writer import Written
+
+
+KEYS_PER_QUERY = 5_000
+ROWS_PER_QUERY = 1_000
+FOLDER = "journal/postgres/queries"
+
+
+class PostgresJournal:
+    """A `Journal` in the schema `airquery` of a database, made on first use.
+
+    `patience_s` is how long a lost connection is tried again, `lease_s` how long the claims of a
+    process last that has stopped without a word.
+    """
+
+    def __init__(
+        self, url: str, *, patience_s: float = PATIENCE_S, lease_s: float = LEASE_S
+    ) -> None:
+        self._url = url
+        self._reading = Link(url, patience_s=patience_s)
+        self._writing = Link(url, patience_s=patience_s)
+        # Whoever cannot use it is told at once.
+        self._writing.run(lambda cursor: migrate(cursor, url), patience_s=0.0)
+        table = PostgresClaimTable(Link(url, patience_s=patience_s), lease_s=lease_s)
+        self._claims = Claims(table, lease_s=lease_s)
+        self._writer = Writer(self._commit)
+
+    def __repr__(self) -> str:
+        return f"<PostgresJournal in the {place(self._url)}>"
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
+        """Return the records of those keys that are known. Raises `JournalError`."""
+        found: dict[bytes, Record] = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            some = list(keys[start : start + KEYS_PER_QUERY])
+            found |= {record.key: record for record in self._read(_query("answer_lookup"), (some,))}
+        return found
+
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of `keys` that this process may send now. Raises `JournalError`."""
+        return self._claims.acquire(keys)
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Let others send what this process claimed and will not answer."""
+        self._claims.release(keys)
+
+    def append(self, record: Record, *, replace: bool = False) -> Future[None]:
+        """Keep a record; the future is done when it would survive a loss of power.
+
+        An earlier record of the same key stays, unless `replace` is set.
+        """
+        return self._writer.append(record, replace=replace)
+
+    def stats(self) -> list[Held]:
+        """Count the records of each endpoint and model. Raises `JournalError`."""
+        rows = self._reading.run(lambda cursor: _rows(cursor, _query("stats"), ()))
+        return [held(row) for row in rows]
+
+    def prune(self, before: float) -> Pruned:
+        """Remove the records made before that second since 1970. Raises `JournalError`."""
+        rows = self._reading.run(lambda cursor: _rows(cursor, _query("prune"), (before,)))
+        ((records, size),) = rows
+        return Pruned(records=records, size=int(size))
+
+    def records(self) -> Iterator[Record]:
+        """Go through all records in the order of their keys. Raises `JournalError`."""
+        last = b""
+        while found := self._read(_query("answer_after"), (last, ROWS_PER_QUERY)):
+            yield from found
+            last = found[-1].key
+
+    def close(self) -> None:
+        """Write what is waiting and let go of the database."""
+        self._writer.close()
+        self._claims.close()
+        self._writing.close()
+        self._reading.close()
+
+    def _read(self, query: str, values: tuple[object, ...]) -> list[Record]:
+        rows = self._reading.run(lambda cursor: _rows(cursor, query, values))
+        try:
+            return [restored((bytes(row[0]), *row[1:5], bytes(row[5]))) for row in rows]
+        except zstandard.ZstdError as problem:
+            raise JournalError(
+                f"The journal in the {place(self._url)} holds a damaged reply: {problem}. Delete it "
+                "(it will be paid for again), or name another journal with AIRQUERY_JOURNAL."
+            ) from problem
+
+    def _commit(self, batch: Sequence[Written]) -> None:
+        # In the order of their keys, as all writers, so that none waits for another in a circle.
+        rows = sorted((stored(one.record) for one in batch), key=lambda row: row[0])
+        replaced = [one.record.key for one in batch if one.replace]
+        self._writing.run(lambda cursor: _write(cursor, rows, replaced))
+        self._claims.forget(one.record.key for one in batch)
+
+
+def _write(cursor: Cursor, rows: Sequence[Row], replaced: list[bytes]) -> None:
+    from psycopg2.extras import execute_values  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    cursor.execute(_query("synced"))
+    if replaced:
+        cursor.execute("DELETE FROM airquery.answer WHERE key = ANY(%s::BYTEA[])", (replaced,))
+    execute_values(cursor, _query("answer_add"), rows, page_size=len(rows))
+    keys = [row[0] for row in rows]
+    cursor.execute("DELETE FROM airquery.claim WHERE key = ANY(%s::BYTEA[])", (keys,))
+
+
+def _rows(cursor: Cursor, query: str, values: tuple[object, ...]) -> list[Any]:
+    cursor.execute(query, values)
+    return cursor.fetchall()
+
+
+def _query(name: str) -> str:
+    return airquery_sql.read(f"{FOLDER}/{name}.sql")
