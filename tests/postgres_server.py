@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg2
 
@@ -18,6 +18,8 @@ import psycopg2
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# It is not looked at, and must not be seen.
+PASSWORD = "geheim:7f3a"
 MISSING = (
     "These tests need PostgreSQL's server. Install it: apt-get install postgresql (Debian, Ubuntu), "
     "brew install postgresql (macOS), or put the folder of initdb and pg_ctl into PATH."
@@ -32,7 +34,7 @@ class PostgresServer:
         self._port = _free_port()
         self._numbers: Iterator[int] = itertools.count()
 
-    def __enter__(self) -> PostgresServer:
+    def __enter__(self) -> Self:
         user = _unprivileged()
         if user is not None:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
@@ -57,15 +59,15 @@ class PostgresServer:
         """Come up again."""
         self._control("start")
 
-    def new_database(self, *, password: str = "geheim") -> str:
+    def new_database(self) -> str:
         """Return the URL of an empty database."""
         name = f"test{next(self._numbers)}"
-        self.execute(self.url("postgres", password), f"CREATE DATABASE {name}")
-        return self.url(name, password)
+        self.execute(self.url("postgres"), f"CREATE DATABASE {name}")
+        return self.url(name)
 
-    def url(self, database: str, password: str = "geheim") -> str:
+    def url(self, database: str) -> str:
         """Return the URL of a database; any password is let in."""
-        return f"postgresql://tester:{password}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://tester:{PASSWORD}@127.0.0.1:{self._port}/{database}"
 
     @staticmethod
     def execute(url: str, query: str, values: object = None) -> list[Any]:

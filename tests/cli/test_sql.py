@@ -174,7 +174,7 @@ def test_databricks_opinion_mining_runs_as_it_stands_on_a_database_named_like_it
         (["SELECT 1", "--endpoints", "malformed.yaml"], "malformed.yaml"),
         (["SELECT 1", "--database", "malformed.yaml"], "malformed.yaml"),
         (["SELECT 1", "--journal", "malformed.yaml"], "malformed.yaml"),
-        (["SELECT 1", "--journal", "postgresql://u:geheim@h/d"], "AIRQUERY_JOURNAL"),
+        (["SELECT 1", "--journal", "postgresql://u:geheim@127.0.0.1:1/d"], "AIRQUERY_JOURNAL"),
         (["SELEC 1"], "syntax error"),
         (["SELECT x FROM nowhere"], "nowhere"),
         ([""], "There is no statement"),

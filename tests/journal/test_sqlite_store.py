@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -41,30 +38,6 @@ def test_a_journal_of_the_first_shape_is_used_as_it_is(tmp_path: Path) -> None:
     assert journal.claim([record(1).key, record(2).key]) == {record(2).key}
     assert journal.get_many([record(1).key]) == {record(1).key: record(1, b"third")}
     journal.close()
-
-
-MAKER = """
-import sys, time
-from pathlib import Path
-from airquery.journal.sqlite_store import SqliteJournal
-from tests.journal.records import record
-while time.time() < float(sys.argv[2]):
-    pass
-SqliteJournal(Path(sys.argv[1])).close()
-"""
-
-
-def test_processes_that_make_the_file_in_the_same_instant_all_get_it(tmp_path: Path) -> None:
-    for turn in range(4):
-        at = str(time.time() + 1.0)
-        path = str(tmp_path / f"{turn}.db")
-        makers = [
-            subprocess.Popen(
-                [sys.executable, "-c", MAKER, path, at], stderr=subprocess.PIPE, text=True
-            )
-            for _ in range(5)
-        ]
-        assert [maker.communicate(timeout=60)[1] for maker in makers] == [""] * 5
 
 
 def test_a_file_that_somebody_holds_is_not_said_to_be_broken(tmp_path: Path) -> None:

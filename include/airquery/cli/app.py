@@ -16,6 +16,7 @@ import airquery
 from airquery.cli.commands import Commands
 from airquery.cli.endpoints import endpoints
 from airquery.cli.functions import show_functions
+from airquery.cli.journal import journal
 from airquery.cli.message import error_message, say_error
 from airquery.cli.serve import serve
 from airquery.cli.sql import sql
@@ -39,6 +40,7 @@ app.command()(sql)
 app.add_typer(endpoints)
 app.command("functions")(show_functions)
 app.command()(serve)
+app.add_typer(journal)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

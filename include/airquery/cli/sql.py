@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from airquery.cli.journal import journal_url
 from airquery.cli.progress import shown_progress, summary_lines
 from airquery.cli.rows import Format, write_rows
 from airquery.errors import Cancelled, InvalidSetting
@@ -191,8 +192,5 @@ def _variables(given: list[str]) -> dict[str, str]:
 def _settings(endpoints: Path | None, journal: str | None) -> dict[str, str | Path]:
     settings: dict[str, str | Path] = {} if endpoints is None else {"endpoints": endpoints}
     if journal is not None:
-        is_url = "://" in journal
-        settings["journal"] = (
-            journal if is_url else f"sqlite:///{Path(journal).expanduser().absolute()}"
-        )
+        settings["journal"] = journal_url(journal)
     return settings

@@ -1,0 +1,132 @@
+"""`airquery journal stats | show | prune | export`: look at paid answers, and let old ones go.
+
+What is removed will be paid for again when it is asked again; no result is wrong without it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airquery.cli.message import harmless
+
+
+if TYPE_CHECKING:
+    from airquery.journal.store import Journal
+
+
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
+
+Where = Annotated[
+    str | None,
+    typer.Option("--journal", help="File or URL of the journal; by default AIRQUERY_JOURNAL."),
+]
+
+journal = typer.Typer(
+    name="journal", no_args_is_help=True, help="Look at paid answers, or let old ones go."
+)
+
+
+def journal_url(text: str) -> str:
+    """Return the URL of a journal that is named by its URL or its file."""
+    return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
+
+
+@journal.command("stats")
+def show_stats(*, where: Where = None) -> None:
+    """Count the answers of each endpoint and model."""
+    from rich.table import Table  # noqa: PLC0415 - not needed to show the help
+
+    from airquery.cli.rows import print_table  # noqa: PLC0415
+
+    with closing(_opened(where)) as opened:
+        found = opened.stats()
+    table = Table("endpoint", "model", "answers", "bytes", "oldest", "newest")
+    for one in found:
+        numbers = (f"{one.records:,}", f"{one.size:,}", _date(one.oldest), _date(one.newest))
+        table.add_row(*map(harmless, (one.endpoint, one.model or "", *numbers)))
+    print_table(table, sys.stdout)
+    records, size = sum(one.records for one in found), sum(one.size for one in found)
+    typer.echo(f"{records:,} answers, {size:,} bytes")
+
+
+@journal.command("show")
+def show_record(
+    key: Annotated[str, typer.Argument(help="The request's key: 64 hexadecimal digits.")],
+    *,
+    where: Where = None,
+) -> None:
+    """Show one answer as it came over the wire."""
+    if not _KEY.fullmatch(key):
+        raise typer.BadParameter("A key is 64 hexadecimal digits, as `export` writes them.")
+    with closing(_opened(where)) as opened:
+        found = opened.get_many([bytes.fromhex(key)])
+    if not found:
+        typer.echo(f"The journal has no answer to {key.lower()}.", err=True)
+        raise typer.Exit(1)
+    (one,) = found.values()
+    typer.echo(f"key       {one.key.hex()}")
+    typer.echo(harmless(f"endpoint  {one.endpoint}"))
+    typer.echo(harmless(f"model     {one.model or ''}"))
+    typer.echo(f"asked     {_date(one.created_at)}")
+    typer.echo(f"took      {one.latency_s:.3f} s")
+    typer.echo(f"bytes     {len(one.body):,}\n")
+    typer.echo(harmless(one.body.decode("utf-8", errors="replace")))
+
+
+@journal.command("prune")
+def prune(
+    *,
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Such as 30d: a number and s, m, h, d or w.")
+    ],
+    where: Where = None,
+) -> None:
+    """Remove old answers. They are paid for again when they are asked again."""
+    before = time.time() - _seconds(older_than)
+    with closing(_opened(where)) as opened:
+        gone = opened.prune(before)
+    typer.echo(
+        f"removed {gone.records:,} answers of {gone.size:,} bytes, from before {_date(before)}"
+    )
+
+
+@journal.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+    *,
+    where: Where = None,
+) -> None:
+    """Write all answers to a Parquet file, in the order of their keys."""
+    from airquery.journal.export import write_parquet  # noqa: PLC0415 - loads pyarrow
+
+    with closing(_opened(where)) as opened:
+        count = write_parquet(opened.records(), file)
+    typer.echo(f"wrote {count:,} answers to {file}")
+
+
+def _opened(where: str | None) -> Journal:
+    from airquery.journal.opening import open_journal  # noqa: PLC0415 - not needed to show the help
+    from airquery.settings import Settings  # noqa: PLC0415
+
+    given = {} if where is None else {"journal": journal_url(where)}
+    return open_journal(Settings.read(**given).journal)
+
+
+def _seconds(age: str) -> float:
+    number, unit = age[:-1], age[-1:]
+    if not re.fullmatch(r"[0-9]{1,9}", number) or unit not in UNITS_S:
+        raise typer.BadParameter(f"--older-than wants an age such as 30d or 12h, not {age!r}.")
+    return float(number) * UNITS_S[unit]
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
