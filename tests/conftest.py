@@ -37,9 +37,7 @@ def registry_of(server: EndpointServer, **overrides: object) -> airquery.Registr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and those that share what is slow to start: Airflow,
-    or a PostgreSQL.
-    """
+    """Keep the tests of a file in one process, and all that share what starts slowly in one."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         group = "airflow" if folder in {"dags", "operators"} else str(item.path)

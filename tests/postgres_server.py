@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # It is not looked at, and must not be seen.
-PASSWORD = "geheim:7f3a"
+PASSWORD = "geheim:7f3a"  # noqa: S105  (the server takes any)
 MISSING = (
     "These tests need PostgreSQL's server. Install it: apt-get install postgresql (Debian, Ubuntu), "
     "brew install postgresql (macOS), or put the folder of initdb and pg_ctl into PATH."

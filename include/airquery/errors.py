@@ -13,7 +13,7 @@
     ├── EndpointRefused         every further request would fail the same; carries the Failure
     ├── TooManyFailures         more rows failed than maxErrorRatio allows
     ├── Cancelled               somebody stopped the statement; what was answered is kept
-    ├── JournalError            the journal cannot be used; names the file
+    ├── JournalError            the journal cannot be used; names the file or database
     ├── WarehouseError          a table cannot be read or written; names the table
     └── QualityError            a suite cannot be read, or a table did not meet it
 
@@ -187,7 +187,7 @@ class Cancelled(AirqueryError):
 
 
 class JournalError(AirqueryError):
-    """The journal cannot be opened, read or written."""
+    """The journal cannot be opened, read or written. `retryable` if its server is away."""
 
 
 class WarehouseError(AirqueryError):

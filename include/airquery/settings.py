@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
-from airquery.journal.address import is_postgres, libpq_url, without_password
+from airquery.journal.address import checked, is_postgres, without_password
 from airquery.journal.opening import SQLITE
 
 
@@ -49,7 +49,7 @@ def _journal(value: object) -> str:
     """Keep a URL of PostgreSQL, or one of SQLite that names one file, wherever the process runs."""
     url = str(value).strip()
     if is_postgres(url):
-        return libpq_url(url)
+        return checked(url)
     rest = url.partition("://")[2]
     if not url.startswith(SQLITE):
         raise ValueError(

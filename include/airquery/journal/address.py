@@ -20,6 +20,18 @@ def libpq_url(url: str) -> str:
     return _SCHEME.sub("postgresql://", url, count=1)
 
 
+def checked(url: str) -> str:
+    """Return the URL as libpq reads it. Raises `ValueError`, which shows nothing of it."""
+    user = url.partition("://")[2].rpartition("@")[0]
+    # libpq would end the password there, and show the rest of it as the name of a host.
+    if any(mark in user for mark in "@/?#"):
+        raise ValueError(
+            "is read wrongly by PostgreSQL: write '@' in a user, a password or a parameter as %40, "
+            "'/' in a password as %2F, '?' as %3F and '#' as %23."
+        )
+    return libpq_url(url)
+
+
 def without_password(url: str) -> str:
     """Return the URL with `***` for every password in it."""
     scheme, found, rest = url.partition("://")

@@ -66,6 +66,7 @@ class Link:
         self._driver = _psycopg2()
         self._lock = threading.Lock()
         self._connection: Any = None
+        self._said = False
 
     def run(self, work: Callable[[Cursor], _Result], *, patience_s: float | None = None) -> _Result:
         """Do the work in a transaction, again if the connection is lost. Raises `JournalError`."""
@@ -74,13 +75,16 @@ class Link:
         with self._lock:
             while True:
                 try:
-                    return self._once(work)
+                    result = self._once(work)
                 except (self._driver.Error, ValueError) as problem:
                     if not self._may_pass(problem) or time.monotonic() >= deadline:
                         # Chained, it would show a traceback whose message was not looked through.
                         raise self._explained(problem) from None
-                    log.warning("journal connection lost, trying again place=%s", place(self._url))
+                    self._say_once(problem)
                     time.sleep(RETRY_S)
+                else:
+                    self._said = False
+                    return result
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -110,6 +114,13 @@ class Link:
         if connection is not None:
             connection.close()
 
+    def _say_once(self, problem: Exception) -> None:
+        """Log an outage when it begins, not at every attempt."""
+        if not self._said:
+            said = hide_passwords(" ".join(str(problem).split()), self._url)
+            log.warning("journal lost, trying again place=%s problem=%s", place(self._url), said)
+        self._said = True
+
     def _may_pass(self, problem: Exception) -> bool:
         """Tell whether trying again may help: the server is away, restarts, or is a replica yet."""
         passing = (self._driver.OperationalError, self._driver.InterfaceError)
@@ -117,10 +128,12 @@ class Link:
 
     def _explained(self, problem: Exception) -> JournalError:
         said = hide_passwords(" ".join(str(problem).split()), self._url).rstrip(".")
-        return JournalError(
+        error = JournalError(
             f"The journal in the {place(self._url)} (PostgreSQL) cannot be used: {said}. See that the "
             "server runs and lets this user in, or name another journal with AIRQUERY_JOURNAL."
         )
+        error.retryable = self._may_pass(problem)
+        return error
 
 
 def _psycopg2() -> Any:  # the driver has no types
