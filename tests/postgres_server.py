@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]  # it has no types
 
 
 if TYPE_CHECKING:

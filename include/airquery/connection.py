@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -90,7 +89,8 @@ def register(
         _journal_for(journal)
         session = Session(
             registry=endpoints,
-            open_engine=partial(engine_for, journal),
+            # A partial would show the URL, and so a password, in its repr.
+            open_engine=lambda: engine_for(journal),
             interrupts=_interrupts,
             rules=Rules(
                 strict_databricks=known.strict_databricks,

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import airquery
+from airquery.connection import close_engines
 from airquery.errors import InvalidSetting, JournalError
 from airquery.journal.postgres_store import PostgresJournal, _write
 from airquery.journal.record import stored
 from airquery.settings import Settings
+from airquery.sqlfn.register import session_of
 from tests.journal.records import KEYS, record
 from tests.postgres_server import PASSWORD
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.postgres_server import PostgresServer
 
@@ -122,6 +126,16 @@ def test_the_settings_keep_the_url_and_show_no_password(scheme: str) -> None:
     assert settings.journal == f"postgresql://u:{PASSWORD}@h:5432/d?sslpassword={PASSWORD}"
     assert "journal='postgresql://u:***@h:5432/d?sslpassword=***'" in repr(settings)
     assert PASSWORD not in repr(settings)
+
+
+def test_a_connection_shows_no_password(url: str, tmp_path: Path) -> None:
+    settings = Settings.read(journal=url, home=tmp_path)
+    with closing(airquery.connect(settings=settings)) as connection:
+        session = session_of(connection)
+        close_engines()
+
+    assert session is not None
+    assert PASSWORD not in repr(session)
 
 
 def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(

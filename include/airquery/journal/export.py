@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 10_000
 SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("endpoint", pa.string()),
-        ("model", pa.string()),
-        ("created_at", pa.timestamp("us", tz="UTC")),
-        ("latency_s", pa.float64()),
-        ("body", pa.binary()),
-    ]
+    {
+        "key": pa.string(),
+        "endpoint": pa.string(),
+        "model": pa.string(),
+        "created_at": pa.timestamp("us", tz="UTC"),
+        "latency_s": pa.float64(),
+        "body": pa.binary(),
+    }
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PostgresClaimTable:
     """A `ClaimTable` over a link that becomes its own."""
 
-    faults = (JournalError,)
+    faults: tuple[type[Exception], ...] = (JournalError,)
 
     def __init__(self, link: Link, *, lease_s: float) -> None:
         self._link = link

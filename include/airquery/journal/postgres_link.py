@@ -106,7 +106,7 @@ class Link:
         given = self._driver.extensions.parse_dsn(libpq_url(self._url))
         connection = self._driver.connect(**{**DEFAULTS, **given})
         # Claims are safe only where each statement sees what was committed before it.
-        connection.set_session(isolation_level="READ COMMITTED", readonly=False)
+        connection.set_session(isolation_level="READ COMMITTED")
         return connection
 
     def _drop(self) -> None:

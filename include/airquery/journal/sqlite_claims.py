@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SqliteClaimTable:
     """A `ClaimTable` over a connection that becomes its own."""
 
-    faults = (sqlite3.Error,)
+    faults: tuple[type[Exception], ...] = (sqlite3.Error,)
 
     def __init__(self, connection: sqlite3.Connection, *, lease_s: float) -> None:
         self._connection = connection
