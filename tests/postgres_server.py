@@ -30,6 +30,7 @@ class PostgresServer:
     """Starts on entering, and is gone with all its data on leaving."""
 
     def __init__(self) -> None:
+        _binary("initdb")
         self._folder = Path(tempfile.mkdtemp(prefix="airquery-postgres-"))
         self._port = _free_port()
         self._numbers: Iterator[int] = itertools.count()

@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from airquery.journal.record import Record
 
 ROWS_PER_GROUP = 10_000
-SCHEMA = pa.schema(
-    {
-        "key": pa.string(),
-        "endpoint": pa.string(),
-        "model": pa.string(),
-        "created_at": pa.timestamp("us", tz="UTC"),
-        "latency_s": pa.float64(),
-        "body": pa.binary(),
-    }
-)
+COLUMNS: dict[str, pa.DataType] = {
+    "key": pa.string(),
+    "endpoint": pa.string(),
+    "model": pa.string(),
+    "created_at": pa.timestamp("us", tz="UTC"),
+    "latency_s": pa.float64(),
+    "body": pa.binary(),
+}
+SCHEMA = pa.schema(COLUMNS)
 
 
 def write_parquet(records: Iterable[Record], file: Path) -> int:
