@@ -138,7 +138,7 @@ def test_every_entry_point_of_the_wheel_loads_from_it(installed: Path) -> None:
 
 def test_every_statement_can_be_read_by_name_from_the_wheel(installed: Path) -> None:
     source = ROOT / "sql" / "airquery_sql"
-    folders = sorted(folder.name for folder in source.iterdir() if any(folder.glob("*.sql")))
+    folders = sorted({path.parent.relative_to(source).as_posix() for path in source.rglob("*.sql")})
     listed = dict(line.split() for line in python("-c", READ, *folders, path=installed))
 
     assert set(listed) == files(source, "*.sql")

@@ -187,7 +187,7 @@ class Cancelled(AirqueryError):
 
 
 class JournalError(AirqueryError):
-    """The journal cannot be opened, read or written. `retryable` if its server is away."""
+    """The journal cannot be opened, read or written. `retryable` if it is held or away."""
 
 
 class WarehouseError(AirqueryError):

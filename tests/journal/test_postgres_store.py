@@ -73,6 +73,14 @@ def test_what_is_asked_while_the_server_is_away_is_done_when_it_is_back(
     assert found == [0]
 
 
+def test_a_record_that_the_server_refuses_takes_no_other_with_it(journal: PostgresJournal) -> None:
+    good, bad = journal.append(record(0)), journal.append(record(1)._replace(model="a\0b"))
+
+    good.result(timeout=30)
+    with pytest.raises(JournalError, match="NUL"):
+        bad.result(timeout=30)
+
+
 def test_a_server_that_stays_away_is_named_without_the_password(
     postgres: PostgresServer, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -44,8 +44,9 @@ def test_a_file_that_somebody_holds_is_not_said_to_be_broken(tmp_path: Path) -> 
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(JournalError, match="Another process has held it"):
+        with pytest.raises(JournalError, match="Another process has held it") as caught:
             SqliteJournal(path, busy_timeout_s=0.1)
+    assert caught.value.retryable
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -155,10 +155,12 @@ class SqliteJournal:
             mend = "Move the file away (its answers will be paid for again)"
             if _is_busy(problem):
                 mend = f"Another process has held it for {self._busy_timeout_s:g} s: wait for it or end it"
-            raise JournalError(
+            error = JournalError(
                 f"The journal {self.path} cannot be used: {problem}. {mend}, or name another with "
                 "AIRQUERY_JOURNAL."
-            ) from problem
+            )
+            error.retryable = _is_busy(problem)
+            raise error from problem
 
     def _commit(self, batch: Sequence[Written]) -> None:
         rows = [stored(one.record) for one in batch]

@@ -58,15 +58,23 @@ class Writer:
 
     def _run(self) -> None:
         for batch in _batches(self._inbox):
-            try:
-                self._commit(batch)
-            except JournalError as problem:
-                log.exception("journal commit failed records=%d", len(batch))
+            self._settle(batch)
+
+    def _settle(self, batch: Sequence[Written]) -> None:
+        try:
+            self._commit(batch)
+        except JournalError as problem:
+            if len(batch) > 1 and not problem.retryable:
+                # What the database refuses for its own sake takes no other answer with it.
                 for one in batch:
-                    one.done.set_exception(problem)
-            else:
-                for one in batch:
-                    one.done.set_result(None)
+                    self._settle([one])
+                return
+            log.exception("journal commit failed records=%d", len(batch))
+            for one in batch:
+                one.done.set_exception(problem)
+        else:
+            for one in batch:
+                one.done.set_result(None)
 
 
 def _batches(inbox: queue.SimpleQueue[Written | None]) -> Iterator[list[Written]]:
