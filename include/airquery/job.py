@@ -34,6 +34,22 @@ log = logging.getLogger(__name__)
 ROWS_AHEAD = "1KB"
 
 
+def planned(text: str) -> Plan:
+    """Plan one statement, its calls checked. Raises `StatementError`."""
+    if not mentions_calls(text):
+        return Plan(text=text)
+    # sqlglot takes a tenth of a second to load, and is not needed where nothing is asked.
+    from airquery.plan.build import build, parse  # noqa: PLC0415
+    from airquery.sqlfn.arguments import check_arguments  # noqa: PLC0415
+    from airquery.sqlfn.offered import check_offered  # noqa: PLC0415
+
+    tree = parse(text)
+    if tree is not None:
+        check_offered(tree)
+        check_arguments(tree)
+    return build(text)
+
+
 class Job:
     """The work of one `run`, done on one thread and watched from another."""
 
@@ -91,18 +107,7 @@ class Job:
             self.done.set()
 
     def _planned(self, text: str) -> Plan:
-        if not mentions_calls(text):
-            return Plan(text=text)
-        # sqlglot takes a tenth of a second to load, and is not needed where nothing is asked.
-        from airquery.plan.build import build, parse  # noqa: PLC0415
-        from airquery.sqlfn.arguments import check_arguments  # noqa: PLC0415
-        from airquery.sqlfn.offered import check_offered  # noqa: PLC0415
-
-        tree = parse(text)
-        if tree is not None:
-            check_offered(tree)
-            check_arguments(tree)
-        plan = build(text)
+        plan = planned(text)
         if plan.note:
             self.notes.append(plan.note)
             log.info("not answered ahead: %s", plan.note)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airquery.answer import Failure
     from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
+    from airquery.sqlfn.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +83,7 @@ def run(
         Cancelled: `cancel` was set. KeyboardInterrupt passes through once the work has stopped.
         duckdb.Error: anything DuckDB itself refuses.
     """
-    register(connection)
-    session = session_of(connection)
-    if session is None:
-        raise AirqueryError("ai_query could not be registered on this connection.")
-    units = read_script(sql, dialect=dialect, variables=variables)
-    if dialect == "databricks":
-        from airquery.sqlfn.databricks_names import with_tables  # noqa: PLC0415 - loads sqlglot
-
-        units = with_tables(connection, units, session.warehouse)
+    session, units = prepared(connection, sql, dialect=dialect, variables=variables)
     job = Job(
         connection,
         session,
@@ -102,6 +95,26 @@ def run(
         return _supervised(job, units, on_progress)
     finally:
         job.close()
+
+
+def prepared(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    *,
+    dialect: Dialect,
+    variables: Mapping[str, str] | None,
+) -> tuple[Session, Sequence[Unit]]:
+    """Make ai_query known on a connection, and return its session and the statements of a text."""
+    register(connection)
+    session = session_of(connection)
+    if session is None:
+        raise AirqueryError("ai_query could not be registered on this connection.")
+    units = read_script(sql, dialect=dialect, variables=variables)
+    if dialect == "databricks":
+        from airquery.sqlfn.databricks_names import with_tables  # noqa: PLC0415 - loads sqlglot
+
+        units = with_tables(connection, units, session.warehouse)
+    return session, units
 
 
 def _supervised(

@@ -17,6 +17,7 @@ from airquery.cli.commands import Commands
 from airquery.cli.endpoints import endpoints
 from airquery.cli.functions import show_functions
 from airquery.cli.message import error_message, say_error
+from airquery.cli.plan import plan
 from airquery.cli.serve import serve
 from airquery.cli.sql import sql
 
@@ -36,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(sql)
+app.command()(plan)
 app.add_typer(endpoints)
 app.command("functions")(show_functions)
 app.command()(serve)

@@ -10,60 +10,48 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from airquery.cli.progress import shown_progress, summary_lines
 from airquery.cli.rows import Format, write_rows
-from airquery.errors import Cancelled, InvalidSetting
+from airquery.cli.statement import (
+    Database,
+    Dialect,
+    Endpoints,
+    File,
+    Journal,
+    ReadOnly,
+    Statement,
+    Variables,
+    settings_of,
+    text_of,
+    variables_of,
+)
+from airquery.errors import Cancelled
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airquery import Run, RunStats
     from airquery.cli.progress import Progress
 
 
 STOPPED = 130
-STDIN = Path("-")
 
 
 def sql(
-    statement: Annotated[
-        str | None, typer.Argument(help="The SQL text; or use -f.", show_default=False)
-    ] = None,
+    statement: Statement = None,
     *,
-    file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="Read the SQL from a file; - is stdin.")
-    ] = None,
-    database: Annotated[
-        str,
-        typer.Option(
-            help="A DuckDB file, made if it is not there. Its name without the ending is the "
-            "catalog: catalog.duckdb holds catalog.schema.table."
-        ),
-    ] = ":memory:",
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="Open the database for reading only.")
-    ] = False,
-    endpoints: Annotated[
-        Path | None, typer.Option(help="YAML file of endpoints; by default AIRQUERY_ENDPOINTS.")
-    ] = None,
-    journal: Annotated[
-        str | None,
-        typer.Option(help="File or URL of the journal; by default AIRQUERY_JOURNAL."),
-    ] = None,
-    dialect: Annotated[
-        Literal["duckdb", "databricks"], typer.Option(help="How the SQL is spelled.")
-    ] = "duckdb",
-    var: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="A value for ${NAME}, and for :NAME in Databricks SQL. May be repeated.",
-        ),
-    ] = None,
+    file: File = None,
+    database: Database = ":memory:",
+    read_only: ReadOnly = False,
+    endpoints: Endpoints = None,
+    journal: Journal = None,
+    dialect: Dialect = "duckdb",
+    var: Variables = None,
     output: Annotated[
         Format,
         typer.Option(
@@ -84,7 +72,7 @@ def sql(
     failOnError => false is no failed command: the summary on stderr counts them and shows the
     first. Ctrl-C keeps what was answered: the same command then asks only for the rest.
     """
-    text, variables = _text(statement, file), _variables(var or [])
+    text, variables = text_of(statement, file), variables_of(var or [])
     watch = _Watch()
     try:
         run = _run(
@@ -94,7 +82,7 @@ def sql(
                 dialect=dialect,
                 database=database,
                 read_only=read_only,
-                settings=_settings(endpoints, journal),
+                settings=settings_of(endpoints, journal),
             ),
             watch,
             quiet=quiet,
@@ -111,7 +99,7 @@ class _Job:
 
     text: str
     variables: dict[str, str] | None
-    dialect: Literal["duckdb", "databricks"]
+    dialect: Dialect
     database: str
     read_only: bool
     settings: dict[str, str | Path]
@@ -164,35 +152,3 @@ def _show(run: Run, output: Format, *, max_rows: int, quiet: bool) -> None:
         )
     for line in summary_lines(run):
         typer.echo(line, err=True)
-
-
-def _text(statement: str | None, file: Path | None) -> str:
-    if (statement is None) == (file is None):
-        raise typer.BadParameter("Give the SQL either as an argument or with -f.")
-    if file is None:
-        return statement or ""
-    try:
-        raw = sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidSetting(
-            f"{file} is not UTF-8 text: {error.reason}. Save it as UTF-8."
-        ) from error
-
-
-def _variables(given: list[str]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given]
-    for name, equals, _ in pairs:
-        if not name.strip() or not equals:
-            raise typer.BadParameter(f"--var wants NAME=VALUE, not {name!r}.")
-    return {name.strip(): value for name, _, value in pairs}
-
-
-def _settings(endpoints: Path | None, journal: str | None) -> dict[str, str | Path]:
-    settings: dict[str, str | Path] = {} if endpoints is None else {"endpoints": endpoints}
-    if journal is not None:
-        is_url = "://" in journal
-        settings["journal"] = (
-            journal if is_url else f"sqlite:///{Path(journal).expanduser().absolute()}"
-        )
-    return settings

@@ -119,6 +119,14 @@ class Engine:
         if mine:
             self._loop.call_soon_threadsafe(self._hold, mine)
 
+    def remembered(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return which requests the journal answers. Raises `JournalError`."""
+        return set(self._journal.get_many(keys))
+
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""
+        return self._journal.recent(endpoint, most=most)
+
     def complete(self, statement: Statement) -> None:
         """Note that a statement asks no further request: its last ones may go in another order."""
         statement.collected = True

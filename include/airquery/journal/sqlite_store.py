@@ -38,6 +38,12 @@ BUSY_TIMEOUT_S = 30.0
 READER_CACHE_KIB = 32_768
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
+# Looked for among the last answers of all: an endpoint that was never asked has none to be found.
+RECENT = """
+SELECT key, endpoint, model, created_at, latency_s, body
+FROM (SELECT * FROM answer ORDER BY rowid DESC LIMIT 10000) WHERE endpoint = ? LIMIT ?
+"""
+
 _Item = tuple[Record, bool, Future[None]]
 _Row = tuple[bytes, str, str | None, float, float, bytes]
 
@@ -164,6 +170,16 @@ class SqliteJournal:
             self._claims.forget(record.key for record, _, _ in batch)
             for _, _, done in batch:
                 done.set_result(None)
+
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""
+        with self._explained():
+            with self._reading:
+                rows: list[_Row] = self._reader.execute(RECENT, (endpoint, most)).fetchall()
+            return [
+                Record(key, name, model, created_at, latency_s, decompress(frame))
+                for key, name, model, created_at, latency_s, frame in rows
+            ]
 
 
 def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:

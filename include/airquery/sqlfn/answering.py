@@ -23,6 +23,7 @@ from airquery.tasks.steps import Ended, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airquery.plan.estimate import Tally
     from airquery.request import Request
     from airquery.sqlfn.call import Call
     from airquery.sqlfn.session import Session
@@ -55,6 +56,8 @@ def answer_chunk(
     call = session.call(given)
     running = session.running(number)
     if running is not None:
+        if running.tally is not None:
+            return _Chunk(session, running, call, requests, files).counted(running.tally)
         if mode == "ahead" and not running.statement.reading:
             return pa.nulls(len(requests), pa.string())
         chunk = _Chunk(session, running, call, requests, files)
@@ -127,6 +130,24 @@ class _Chunk:
             self._make_room()
         if self._open and self._call.steps.repeats:
             self._running.defer(self)
+        return pa.nulls(self._count, pa.string())
+
+    def counted(self, tally: Tally) -> pa.Array[Any]:
+        """Count what the rows need first, without asking it; all of it is NULL."""
+        call = self._call
+        needed = call.steps.advance(call, self._open, _nothing_known).needed
+        reads_journal = call.cache == "reuse"
+        tally.count(
+            call.endpoint,
+            needed,
+            rows=len(self._open),
+            answered=self._engine.remembered if reads_journal else _none_remembered,
+        )
+        if self._open and call.steps.repeats:
+            tally.note(
+                f"{call.function}({call.endpoint.name}): what it asks once it has its first answers "
+                "is not counted"
+            )
         return pa.nulls(self._count, pa.string())
 
     def collected(self) -> pa.Array[Any]:
@@ -217,6 +238,10 @@ def _asked_by(rows: Iterable[Row]) -> set[bytes]:
 
 def _nothing_known(_: bytes) -> None:
     return None
+
+
+def _none_remembered(_: Sequence[bytes]) -> tuple[bytes, ...]:
+    return ()
 
 
 def _not_json(text: str) -> Failure:
