@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NAMES = [
     "AirqueryError",
     "Answer",
+    "Budget",
     "Cancel",
     "Endpoint",
     "EndpointEstimate",

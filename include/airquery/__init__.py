@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.python_function import function_endpoint
     from airquery.endpoints.registry import Registry
     from airquery.errors import AirqueryError
+    from airquery.execute.budget import Budget
     from airquery.execute.fetch import fetch, probe
     from airquery.execute.statement import Cancel
     from airquery.execute.stats import RunStats
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AirqueryError",
     "Answer",
+    "Budget",
     "Cancel",
     "Endpoint",
     "EndpointEstimate",
@@ -59,6 +61,7 @@ __all__ = [
 _HOMES = {
     "AirqueryError": "errors",
     "Answer": "answer",
+    "Budget": "execute.budget",
     "Cancel": "execute.statement",
     "Endpoint": "endpoints.endpoint",
     "EndpointEstimate": "plan.estimate",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
 from airquery.errors import AirqueryError
+from airquery.execute.budget import outcome_of
 from airquery.execute.statement import Cancel
 from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.answer import Failure
+    from airquery.execute.budget import Budget, RunOutcome
     from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
     from airquery.sqlfn.session import Session
@@ -51,6 +53,14 @@ class Run:
     latencies_s: tuple[float, ...]
     notes: tuple[str, ...]
 
+    @property
+    def outcome(self) -> RunOutcome:
+        """Say how it ended: `complete`, `partial` with failed rows, or `budget_stopped`.
+
+        What ended in an error is `aborted`, and has no `Run`.
+        """
+        return outcome_of(self.failures)
+
 
 def run(
     connection: duckdb.DuckDBPyConnection,
@@ -61,6 +71,7 @@ def run(
     on_progress: Callable[[RunStats], None] | None = None,
     on_rows: Callable[[pa.RecordBatch], None] | None = None,
     cancel: Cancel | None = None,
+    budget: Budget | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Run one or more statements, their requests answered ahead.
@@ -75,10 +86,13 @@ def run(
         on_rows: called with the rows of the last query as they come, on another thread; the result
             has no table then. What it raises stops the statement.
         cancel: a flag that stops it from any thread.
+        budget: the most that may be spent. Rows that it has no room for are not asked: they end as
+            AI_FUNCTION_BUDGET_EXCEEDED, and running again with more asks only for them.
         clock: where `seconds` are read.
 
     Raises:
         StatementError, ConfigurationError: before the first request.
+        BudgetExceeded: a row was not asked under failOnError => true.
         RowFailed: a row failed under failOnError => true.
         Cancelled: `cancel` was set. KeyboardInterrupt passes through once the work has stopped.
         duckdb.Error: anything DuckDB itself refuses.
@@ -90,6 +104,7 @@ def run(
         cancel=cancel or Cancel(),
         clock=clock or SystemClock(),
         on_rows=on_rows,
+        budget=budget,
     )
     try:
         return _supervised(job, units, on_progress)

@@ -13,6 +13,7 @@ import duckdb
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.errors import (
+    BudgetExceeded,
     AirqueryError,
     ConfigurationError,
     EndpointRefused,
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_TO_BE_MENDED = (ConfigurationError, EndpointRefused, QualityError, RowFailed, StatementError)
+_TO_BE_MENDED = (
+    BudgetExceeded,
+    ConfigurationError,
+    EndpointRefused,
+    QualityError,
+    RowFailed,
+    StatementError,
+)
 _WRONG_SQL = (
     duckdb.BinderException,
     duckdb.CatalogException,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 STOPPED = 130
+BUDGET_STOPPED = 3
 
 
 def sql(
@@ -52,6 +53,16 @@ def sql(
     journal: Journal = None,
     dialect: Dialect = "duckdb",
     var: Variables = None,
+    budget_requests: Annotated[
+        int | None, typer.Option(min=0, help="The most requests that are sent.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(min=0, help="The most tokens, of both sides.")
+    ] = None,
+    budget_money: Annotated[
+        float | None,
+        typer.Option(min=0, help="The most money, in the currency of the endpoints' prices."),
+    ] = None,
     output: Annotated[
         Format,
         typer.Option(
@@ -70,7 +81,8 @@ def sql(
 
     With several statements, the rows are those of the last one. A failed row under
     failOnError => false is no failed command: the summary on stderr counts them and shows the
-    first. Ctrl-C keeps what was answered: the same command then asks only for the rest.
+    first. Ctrl-C keeps what was answered: the same command then asks only for the rest. So does a
+    budget that has no room for all of it, which ends in exit code 3.
     """
     text, variables = text_of(statement, file), variables_of(var or [])
     watch = _Watch()
@@ -82,6 +94,7 @@ def sql(
                 dialect=dialect,
                 database=database,
                 read_only=read_only,
+                budget=(budget_requests, budget_tokens, budget_money),
                 settings=settings_of(endpoints, journal),
             ),
             watch,
@@ -91,6 +104,8 @@ def sql(
     except (KeyboardInterrupt, Cancelled):
         typer.echo(f"cancelled: {watch.answered} answered are kept in the journal", err=True)
         raise typer.Exit(STOPPED) from None
+    if run.outcome == "budget_stopped":
+        raise typer.Exit(BUDGET_STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +118,7 @@ class _Job:
     database: str
     read_only: bool
     settings: dict[str, str | Path]
+    budget: tuple[int | None, int | None, float | None]
 
 
 class _Watch:
@@ -121,6 +137,9 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
     import airquery  # noqa: PLC0415 - not needed to show the help
 
     settings = airquery.Settings.read(**job.settings)
+    requests, tokens, money = job.budget
+    bounded = job.budget != (None, None, None)
+    budget = airquery.Budget(requests=requests, tokens=tokens, money=money) if bounded else None
     database = airquery.connect(job.database, settings=settings, read_only=job.read_only)
     with closing(database) as connection, shown_progress(quiet=quiet) as watch.show:
         return airquery.run(
@@ -129,6 +148,7 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
             dialect=job.dialect,
             variables=job.variables,
             on_progress=watch,
+            budget=budget,
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Failure
-from airquery.errors import Cancelled, EndpointRefused, RowFailed, TooManyFailures
+from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
 from airquery.execute.stats import Counters
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from airquery.execute.answers import Result
+    from airquery.execute.budget import Spending
     from airquery.execute.stats import RunStats
     from airquery.request import Request
 
@@ -62,7 +63,7 @@ class Statement:
 
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
-    been taken by the row that needs it.
+    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Statement:
     ) -> None:
         self.cancel = cancel or Cancel()
         self.collected = collected
+        self.spending: Spending | None = None
         self.reading = True
         self.paced = False
         self._window = window
@@ -97,13 +99,14 @@ class Statement:
     def check(self) -> None:
         """Raise `Cancelled` if somebody stopped it.
 
-        Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed.
+        Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed,
+        `BudgetExceeded` if it was not sent.
         """
         self.cancel.check()
         if self._abandoned:
             raise Cancelled("The statement's rows are not wanted any more.")
         if self._fatal is not None:
-            raise EndpointRefused(self._fatal) if self._fatal.fatal else RowFailed(self._fatal)
+            raise raised_by(self._fatal)
         if self.collected:
             self.check_ratios()
 
@@ -119,7 +122,12 @@ class Statement:
         """
         with self._lock:
             for ratio, keys in self._bounded.values():
-                failed = [self._failures[key] for key in self._failures if key in keys]
+                failed = [
+                    failure
+                    for key, failure in self._failures.items()
+                    # What was not asked has not failed.
+                    if key in keys and failure.condition != BUDGET_EXCEEDED
+                ]
                 if len(failed) > ratio * len(keys):
                     raise TooManyFailures(
                         failed=len(failed), requests=len(keys), ratio=ratio, example=failed[0]
