@@ -13,8 +13,8 @@ import duckdb
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.errors import (
-    BudgetExceeded,
     AirqueryError,
+    BudgetExceeded,
     ConfigurationError,
     EndpointRefused,
     QualityError,
