@@ -23,6 +23,7 @@ from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
+from airquery.usage import FILE, UsageFile
 
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def register(
                 compat_error_struct=known.compat_error_struct,
             ),
             warehouse=known.warehouse,
+            usage=UsageFile(journal.with_name(FILE)),
         )
         add_functions(connection, session)
     add_macros(connection)

@@ -88,6 +88,10 @@ class Job:
         """Return the counters, with the time since it began."""
         return self.statement.stats(seconds=self._clock.monotonic() - self._began)
 
+    def time(self) -> float:
+        """Return the time, in seconds since 1970."""
+        return self._clock.time()
+
     def work(self, units: Sequence[Unit]) -> None:
         """Run the statements; what goes wrong is kept in `problem`."""
         try:

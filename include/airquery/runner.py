@@ -9,8 +9,10 @@ transaction, temporary tables, the time), requests are collected there first, ro
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airquery.clock import Clock, SystemClock
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
     from airquery.sqlfn.session import Session
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +112,28 @@ def run(
         budget=budget,
     )
     try:
-        return _supervised(job, units, on_progress)
+        finished = _supervised(job, units, on_progress)
+    except BaseException:
+        _keep_usage(session, job, "aborted")
+        raise
+    else:
+        note = _keep_usage(session, job, finished.outcome)
+        return replace(finished, notes=(*finished.notes, *note))
     finally:
         job.close()
+
+
+def _keep_usage(session: Session, job: Job, outcome: RunOutcome) -> tuple[str, ...]:
+    """Write down what was asked; return a note if that cannot be. No run is lost by it."""
+    usage = job.statement.usage()
+    if not usage:
+        return ()
+    try:
+        session.usage.append(usage, outcome=outcome, ended_at=job.time())
+    except (sqlite3.Error, OSError) as problem:
+        log.warning("what was asked could not be written to %s: %s", session.usage.path, problem)
+        return (f"what was asked could not be written to {session.usage.path}: {problem}",)
+    return ()
 
 
 def prepared(

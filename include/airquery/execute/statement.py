@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Final
 from airquery.answer import Failure
 from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
+from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Spending
+    from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
 
@@ -56,6 +59,7 @@ class _Open:
 
     strict: bool
     counted: bool
+    endpoint: Endpoint
 
 
 class Statement:
@@ -79,6 +83,7 @@ class Statement:
         self._ended = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._counters = Counters()
+        self._ledger = Ledger()
         self._answers = Answers()
         self._open: dict[bytes, _Open] = {}
         self._ahead: set[bytes] = set()
@@ -155,7 +160,7 @@ class Statement:
                     waiting.strict |= strict
                 elif self._answers.get(key) is None:
                     counted = self._answers.is_new(key)
-                    self._open[key] = _Open(strict, counted)
+                    self._open[key] = _Open(strict, counted, request.endpoint)
                     new[key] = request
                     if not counted:
                         forgotten.add(key)
@@ -191,6 +196,7 @@ class Statement:
         self._answers.keep(key, result)
         if was.counted:
             self._counters.count(result, price=price, currency=currency)
+            self._ledger.count(was.endpoint, result, price=price, currency=currency)
         if isinstance(result.outcome, Failure):
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
@@ -209,12 +215,23 @@ class Statement:
             if strict:
                 self._fatal = self._fatal or failure
 
-    def note_misfit(self, key: bytes, failure: Failure) -> None:
+    def note_misfit(self, key: bytes, failure: Failure, endpoint: Endpoint) -> None:
         """Note that an answer did not fit its type, once per request."""
         with self._lock:
             if key not in self._failures:
                 self._failures[key] = failure
                 self._counters.failed += 1
+                self._ledger.misfit(endpoint)
+
+    def note_rows(self, endpoint: Endpoint, count: int) -> None:
+        """Count rows that have a request."""
+        with self._lock:
+            self._ledger.rows(endpoint, count)
+
+    def usage(self) -> tuple[EndpointUsage, ...]:
+        """Return what was asked of each endpoint so far."""
+        with self._lock:
+            return self._ledger.usage()
 
     def known(self, key: bytes) -> Result | None:
         """Return how a request of this statement ended, if it has and that was not forgotten."""

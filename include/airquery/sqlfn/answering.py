@@ -109,6 +109,7 @@ class _Chunk:
         """Return the column, once all its rows have ended."""
         self._statement.check()
         rows = list(self._open.values())
+        self._statement.note_rows(self._call.endpoint, len(rows))
         needed = self._advance()
         self._statement.take(_asked_by(rows))
         while needed:
@@ -208,7 +209,7 @@ class _Chunk:
         if isinstance(ended.value, Failure) and ended.key is not None:
             result = ended.result
             if result is not None and isinstance(result.outcome, Answer):
-                self._statement.note_misfit(ended.key, ended.value)
+                self._statement.note_misfit(ended.key, ended.value, self._call.endpoint)
 
     def _bound(self, keys: set[bytes]) -> None:
         ratio = self._call.max_error_ratio
