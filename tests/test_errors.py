@@ -27,6 +27,7 @@ RAISED = (
     errors.StatementError("AI_FUNCTION_COMPILATION_ERROR", "no"),
     errors.RowFailed(FAILURE),
     errors.EndpointRefused(FAILURE),
+    errors.BudgetExceeded(FAILURE),
     errors.TooManyFailures(failed=2, requests=3, ratio=0.5, example=FAILURE),
     errors.Cancelled("a"),
     errors.JournalError("a"),

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airquery.answer import Answer, Failure, Usage
     from airquery.connection import connect, register
+    from airquery.counting import estimate
     from airquery.endpoints.endpoint import Endpoint
     from airquery.endpoints.python_function import function_endpoint
     from airquery.endpoints.registry import Registry
     from airquery.errors import AirqueryError
+    from airquery.execute.budget import Budget
     from airquery.execute.fetch import fetch, probe
     from airquery.execute.statement import Cancel
     from airquery.execute.stats import RunStats
+    from airquery.plan.estimate import EndpointEstimate, Estimate, Span
     from airquery.runner import Run, run
     from airquery.settings import Settings
     from airquery.sqlfn.script import endpoint_names
@@ -30,19 +33,24 @@ __version__ = "0.1.0"
 __all__ = [
     "AirqueryError",
     "Answer",
+    "Budget",
     "Cancel",
     "Endpoint",
+    "EndpointEstimate",
+    "Estimate",
     "Failure",
     "Publication",
     "Registry",
     "Run",
     "RunStats",
     "Settings",
+    "Span",
     "Usage",
     "Warehouse",
     "__version__",
     "connect",
     "endpoint_names",
+    "estimate",
     "fetch",
     "function_endpoint",
     "probe",
@@ -53,18 +61,23 @@ __all__ = [
 _HOMES = {
     "AirqueryError": "errors",
     "Answer": "answer",
+    "Budget": "execute.budget",
     "Cancel": "execute.statement",
     "Endpoint": "endpoints.endpoint",
+    "EndpointEstimate": "plan.estimate",
+    "Estimate": "plan.estimate",
     "Failure": "answer",
     "Publication": "warehouse",
     "Registry": "endpoints.registry",
     "Run": "runner",
     "RunStats": "execute.stats",
     "Settings": "settings",
+    "Span": "plan.estimate",
     "Usage": "answer",
     "Warehouse": "warehouse",
     "connect": "connection",
     "endpoint_names": "sqlfn.script",
+    "estimate": "counting",
     "fetch": "execute.fetch",
     "function_endpoint": "endpoints.python_function",
     "probe": "execute.fetch",

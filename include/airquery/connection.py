@@ -22,6 +22,7 @@ from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
+from airquery.usage import UsageFile
 
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def register(
                 compat_error_struct=known.compat_error_struct,
             ),
             warehouse=known.warehouse,
+            usage=UsageFile(known.usage_path()),
         )
         add_functions(connection, session)
     add_macros(connection)

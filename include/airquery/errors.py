@@ -11,6 +11,7 @@
     ├── StatementError          before any request: mend the SQL; carries condition and SQLSTATE
     ├── RowFailed               a row failed under failOnError => true; carries its Failure
     ├── EndpointRefused         every further request would fail the same; carries the Failure
+    ├── BudgetExceeded          a row was not asked under failOnError => true; carries its Failure
     ├── TooManyFailures         more rows failed than maxErrorRatio allows
     ├── Cancelled               somebody stopped the statement; what was answered is kept
     ├── JournalError            the journal cannot be used; names the file or database
@@ -18,7 +19,8 @@
     └── QualityError            a suite cannot be read, or a table did not meet it
 
 `retryable` says whether the same call may succeed later without a change by anyone.
-Condition names and SQLSTATEs are those Databricks documents for its AI functions.
+Condition names and SQLSTATEs are those Databricks documents for its AI functions, but for
+AI_FUNCTION_BUDGET_EXCEEDED, which it has not.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
     from airquery.answer import Failure
 
 
+# The condition of a row that was not asked, as its run's budget had no room for it.
+BUDGET_EXCEEDED = "AI_FUNCTION_BUDGET_EXCEEDED"
+
 SQLSTATE = {
+    BUDGET_EXCEEDED: "54000",
     "AI_DIAGNOSE_FAILED": "56000",
     "AI_FUNCTION_COMPILATION_ERROR": "42883",
     "AI_FUNCTION_HTTP_PARSE_CAST_ERROR": "2203G",
@@ -168,6 +174,17 @@ class EndpointRefused(AirqueryError):
         )
 
 
+class BudgetExceeded(AirqueryError):
+    """A request does not fit the run's budget and the statement says failOnError => true."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(
+            f"{failure} Use failOnError => false to have the other rows, each of these with its "
+            "message."
+        )
+
+
 class TooManyFailures(AirqueryError):
     """More requests of a call failed than its maxErrorRatio allows."""
 
@@ -196,6 +213,15 @@ class WarehouseError(AirqueryError):
 
 class QualityError(AirqueryError):
     """A suite cannot be read, or a table does not meet it."""
+
+
+def raised_by(failure: Failure) -> AirqueryError:
+    """Return the error that a statement ends in by a failure it does not keep."""
+    if failure.fatal:
+        return EndpointRefused(failure)
+    if failure.condition == BUDGET_EXCEEDED:
+        return BudgetExceeded(failure)
+    return RowFailed(failure)
 
 
 def _restored(

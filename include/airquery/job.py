@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from airquery.errors import BudgetExceeded
+from airquery.execute.budget import Spending
 from airquery.plan.plan import Plan
 from airquery.readers import BATCH_ROWS, Readers, sees_the_same
 from airquery.sqlfn.answering import SLICE_S
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.clock import Clock
+    from airquery.execute.budget import Budget
     from airquery.execute.statement import Cancel
     from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
@@ -34,6 +37,22 @@ log = logging.getLogger(__name__)
 ROWS_AHEAD = "1KB"
 
 
+def planned(text: str) -> Plan:
+    """Plan one statement, its calls checked. Raises `StatementError`."""
+    if not mentions_calls(text):
+        return Plan(text=text)
+    # sqlglot takes a tenth of a second to load, and is not needed where nothing is asked.
+    from airquery.plan.build import build, parse  # noqa: PLC0415
+    from airquery.sqlfn.arguments import check_arguments  # noqa: PLC0415
+    from airquery.sqlfn.offered import check_offered  # noqa: PLC0415
+
+    tree = parse(text)
+    if tree is not None:
+        check_offered(tree)
+        check_arguments(tree)
+    return build(text)
+
+
 class Job:
     """The work of one `run`, done on one thread and watched from another."""
 
@@ -45,11 +64,13 @@ class Job:
         cancel: Cancel,
         clock: Clock,
         on_rows: Callable[[pa.RecordBatch], None] | None,
+        budget: Budget | None = None,
     ) -> None:
         self.connection = connection
         self._session = session
         self._number, self._running = session.begin(cancel)
         self.statement = self._running.statement
+        self.statement.spending = None if budget is None else Spending(budget)
         self._clock = clock
         self._began = clock.monotonic()
         self._on_rows = on_rows
@@ -66,6 +87,10 @@ class Job:
     def stats(self) -> RunStats:
         """Return the counters, with the time since it began."""
         return self.statement.stats(seconds=self._clock.monotonic() - self._began)
+
+    def time(self) -> float:
+        """Return the time, in seconds since 1970."""
+        return self._clock.time()
 
     def work(self, units: Sequence[Unit]) -> None:
         """Run the statements; what goes wrong is kept in `problem`."""
@@ -87,22 +112,19 @@ class Job:
         except BaseException as problem:  # noqa: BLE001  (raised again on the caller's thread)
             # DuckDB passes on only the text of what our functions raise: the error itself is here.
             self.problem = self._stopped or self._session.errors.get(self._number, problem)
+            if isinstance(self.problem, BudgetExceeded):
+                self._wait_for_paid()
         finally:
             self.done.set()
 
-    def _planned(self, text: str) -> Plan:
-        if not mentions_calls(text):
-            return Plan(text=text)
-        # sqlglot takes a tenth of a second to load, and is not needed where nothing is asked.
-        from airquery.plan.build import build, parse  # noqa: PLC0415
-        from airquery.sqlfn.arguments import check_arguments  # noqa: PLC0415
-        from airquery.sqlfn.offered import check_offered  # noqa: PLC0415
+    def _wait_for_paid(self) -> None:
+        """Wait for what is in flight: it is paid for, and this process may end next."""
+        while not self.statement.wait_for_all(timeout_s=SLICE_S):
+            if self.statement.cancel.is_set():
+                break
 
-        tree = parse(text)
-        if tree is not None:
-            check_offered(tree)
-            check_arguments(tree)
-        plan = build(text)
+    def _planned(self, text: str) -> Plan:
+        plan = planned(text)
         if plan.note:
             self.notes.append(plan.note)
             log.info("not answered ahead: %s", plan.note)

@@ -9,13 +9,16 @@ transaction, temporary tables, the time), requests are collected there first, ro
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
 from airquery.errors import AirqueryError
+from airquery.execute.budget import outcome_of
 from airquery.execute.statement import Cancel
 from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
@@ -30,8 +33,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airquery.answer import Failure
+    from airquery.execute.budget import Budget, RunOutcome
     from airquery.execute.stats import RunStats
     from airquery.sqlfn.databricks import Unit
+    from airquery.sqlfn.session import Session
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,14 @@ class Run:
     latencies_s: tuple[float, ...]
     notes: tuple[str, ...]
 
+    @property
+    def outcome(self) -> RunOutcome:
+        """Say how it ended: `complete`, `partial` with failed rows, or `budget_stopped`.
+
+        What ended in an error is `aborted`, and has no `Run`.
+        """
+        return outcome_of(self.failures)
+
 
 def run(
     connection: duckdb.DuckDBPyConnection,
@@ -60,6 +76,7 @@ def run(
     on_progress: Callable[[RunStats], None] | None = None,
     on_rows: Callable[[pa.RecordBatch], None] | None = None,
     cancel: Cancel | None = None,
+    budget: Budget | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Run one or more statements, their requests answered ahead.
@@ -74,14 +91,59 @@ def run(
         on_rows: called with the rows of the last query as they come, on another thread; the result
             has no table then. What it raises stops the statement.
         cancel: a flag that stops it from any thread.
+        budget: the most that may be spent. Rows that it has no room for are not asked: they end as
+            AI_FUNCTION_BUDGET_EXCEEDED, and running again with more asks only for them.
         clock: where `seconds` are read.
 
     Raises:
         StatementError, ConfigurationError: before the first request.
+        BudgetExceeded: a row was not asked under failOnError => true.
         RowFailed: a row failed under failOnError => true.
         Cancelled: `cancel` was set. KeyboardInterrupt passes through once the work has stopped.
         duckdb.Error: anything DuckDB itself refuses.
     """
+    session, units = prepared(connection, sql, dialect=dialect, variables=variables)
+    job = Job(
+        connection,
+        session,
+        cancel=cancel or Cancel(),
+        clock=clock or SystemClock(),
+        on_rows=on_rows,
+        budget=budget,
+    )
+    try:
+        finished = _supervised(job, units, on_progress)
+    except BaseException:
+        _keep_usage(session, job, "aborted")
+        raise
+    else:
+        note = _keep_usage(session, job, finished.outcome)
+        return replace(finished, notes=(*finished.notes, *note))
+    finally:
+        job.close()
+
+
+def _keep_usage(session: Session, job: Job, outcome: RunOutcome) -> tuple[str, ...]:
+    """Write down what was asked; return a note if that cannot be. No run is lost by it."""
+    usage = job.statement.usage()
+    if not usage:
+        return ()
+    try:
+        session.usage.append(usage, outcome=outcome, ended_at=job.time())
+    except (sqlite3.Error, OSError) as problem:
+        log.warning("what was asked could not be written to %s: %s", session.usage.path, problem)
+        return (f"what was asked could not be written to {session.usage.path}: {problem}",)
+    return ()
+
+
+def prepared(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    *,
+    dialect: Dialect,
+    variables: Mapping[str, str] | None,
+) -> tuple[Session, Sequence[Unit]]:
+    """Make ai_query known on a connection, and return its session and the statements of a text."""
     register(connection)
     session = session_of(connection)
     if session is None:
@@ -91,17 +153,7 @@ def run(
         from airquery.sqlfn.databricks_names import with_tables  # noqa: PLC0415 - loads sqlglot
 
         units = with_tables(connection, units, session.warehouse)
-    job = Job(
-        connection,
-        session,
-        cancel=cancel or Cancel(),
-        clock=clock or SystemClock(),
-        on_rows=on_rows,
-    )
-    try:
-        return _supervised(job, units, on_progress)
-    finally:
-        job.close()
+    return session, units
 
 
 def _supervised(

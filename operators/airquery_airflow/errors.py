@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.errors import (
     AirqueryError,
+    BudgetExceeded,
     ConfigurationError,
     EndpointRefused,
     QualityError,
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_TO_BE_MENDED = (ConfigurationError, EndpointRefused, QualityError, RowFailed, StatementError)
+_TO_BE_MENDED = (
+    BudgetExceeded,
+    ConfigurationError,
+    EndpointRefused,
+    QualityError,
+    RowFailed,
+    StatementError,
+)
 _WRONG_SQL = (
     duckdb.BinderException,
     duckdb.CatalogException,

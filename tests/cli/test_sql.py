@@ -214,3 +214,32 @@ def test_wrong_usage_is_exit_code_2(command: Command, arguments: list[str], mess
 
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
+
+
+def test_a_budget_stops_a_command_with_an_exit_code_of_its_own_and_the_next_one_goes_on(
+    command: Command, server: EndpointServer
+) -> None:
+    ask = (
+        "SELECT ai_query('llm', 'row ' || i, failOnError => false).result AS a"
+        " FROM range(5) AS r(i) ORDER BY i"
+    )
+
+    stopped = command("sql", ask, "--output", "csv", "--budget-requests", "2")
+    went_on = command("sql", ask, "--output", "csv", "--budget-requests", "3")
+
+    assert (stopped.code, stopped.out.count("row")) == (3, 2)
+    assert stopped.err.splitlines()[1] == (
+        "stopped by its budget: 3 requests were not sent. The same command with a larger budget "
+        "asks only for them"
+    )
+    assert (went_on.code, went_on.out.count("row"), server.count) == (0, 5, 5)
+
+
+@pytest.mark.parametrize("option", ["--budget-requests", "--budget-tokens"])
+def test_a_budget_under_fail_on_error_ends_the_command_with_the_same_code(
+    command: Command, option: str
+) -> None:
+    ended = command("sql", ASK, option, "2")
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "AI_FUNCTION_BUDGET_EXCEEDED" in ended.err

@@ -88,6 +88,16 @@ def test_the_first_answer_to_a_request_stays_unless_it_is_replaced(one: Journal)
     assert one.get_many([KEYS[1]]) == {KEYS[1]: record(1, b"third")}
 
 
+def test_the_last_answers_of_an_endpoint_are_found_the_newest_first(one: Journal) -> None:
+    other = record(9, created_at=9.0)._replace(endpoint="other")
+    kept = [record(3, created_at=1.0), record(1, created_at=2.0), other, record(2, created_at=3.0)]
+    for each in kept:
+        one.append(each).result(timeout=30)
+
+    assert one.recent("e", most=2) == [kept[3], kept[1]]
+    assert one.recent("nobody", most=2) == []
+
+
 def test_closing_writes_what_is_waiting(url: str) -> None:
     journal = opened(url)
     waiting = [journal.append(record(n)) for n in range(500)]

@@ -25,6 +25,22 @@ def test_closing_leaves_no_file_open(tmp_path: Path) -> None:
     assert [path for path in opened if path.startswith(str(tmp_path))] == []
 
 
+def test_some_answers_of_an_endpoint_are_found_in_a_journal_of_the_first_shape(
+    tmp_path: Path,
+) -> None:
+    shape = Path(__file__).with_name("without_rowid.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as first:
+        first.execute(shape)
+        first.execute("PRAGMA user_version = 1")
+    journal = SqliteJournal(tmp_path / "journal.db")
+    journal.append(record(1)).result(timeout=30)
+
+    found = journal.recent("e", most=2)
+    journal.close()
+
+    assert found == [record(1)]
+
+
 def test_a_journal_of_the_first_shape_is_used_as_it_is(tmp_path: Path) -> None:
     shape = Path(__file__).with_name("without_rowid.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(tmp_path / "journal.db")) as first:

@@ -49,6 +49,9 @@ def test_what_is_known_and_what_is_not_become_the_same_rows(settings: airquery.S
         sent_again, remembered = server.count, _rows(connection)
         connection.execute("UPDATE t SET s = (i % 60)::VARCHAR")
         more = airquery.run(connection, QUERY)
+        usage = connection.execute(
+            "SELECT rows, requests, sent, from_journal, failed FROM airquery_usage() ORDER BY ended_at"
+        ).fetchall()
         connection.close()
 
     assert (sent_first, sent_again, server.count) == (40, 40, 60)
@@ -58,6 +61,7 @@ def test_what_is_known_and_what_is_not_become_the_same_rows(settings: airquery.S
     assert _counted(first) == (40, 40, 40, 0, 1)
     assert _counted(again) == (40, 40, 0, 40, 1)
     assert _counted(more) == (60, 60, 20, 40, 1)
+    assert usage == [(5000, 40, 40, 0, 1), (5000, 40, 0, 40, 1), (5000, 60, 20, 40, 1)]
 
 
 def test_plain_duckdb_finds_what_is_known_too(

@@ -1,7 +1,7 @@
 """The `airquery` command: which commands there are, and how each of them ends.
 
-The exit code is 0 when it is done, 1 after one clear line on stderr, 2 for wrong usage, 130 when it
-was stopped. A traceback is shown only with `--debug`, which may stand anywhere in the line.
+The exit code is 0 when it is done, 1 after one clear line on stderr, 2 for wrong usage, 3 when a
+budget was too small for all of it, 130 when it was stopped. A traceback is shown only with `--debug`, which may stand anywhere in the line.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from airquery.cli.endpoints import endpoints
 from airquery.cli.functions import show_functions
 from airquery.cli.journal import journal
 from airquery.cli.message import error_message, say_error
+from airquery.cli.plan import plan
 from airquery.cli.serve import serve
-from airquery.cli.sql import sql
+from airquery.cli.sql import BUDGET_STOPPED, sql
+from airquery.errors import BudgetExceeded
 
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(sql)
+app.command()(plan)
 app.add_typer(endpoints)
 app.command("functions")(show_functions)
 app.command()(serve)
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             raise
         say_error(error_message(error))
-        sys.exit(1)
+        sys.exit(BUDGET_STOPPED if isinstance(error, BudgetExceeded) else 1)
 
 
 def _show_version(wanted: bool) -> None:

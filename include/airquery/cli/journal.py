@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airquery.cli.message import harmless
+from airquery.cli.statement import journal_url
 
 
 if TYPE_CHECKING:
@@ -30,14 +31,11 @@ Where = Annotated[
     typer.Option("--journal", help="File or URL of the journal; by default AIRQUERY_JOURNAL."),
 ]
 
+Target = Annotated[Path, typer.Argument(help="The Parquet file to write.")]
+
 journal = typer.Typer(
     name="journal", no_args_is_help=True, help="Look at paid answers, or let old ones go."
 )
-
-
-def journal_url(text: str) -> str:
-    """Return the URL of a journal that is named by its URL or its file."""
-    return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
 
 
 @journal.command("stats")
@@ -101,7 +99,7 @@ def prune(
 
 @journal.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+    file: Target,
     *,
     where: Where = None,
 ) -> None:

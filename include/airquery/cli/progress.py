@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airquery.cli.message import harmless
+from airquery.errors import BUDGET_EXCEEDED
 
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def summary_lines(run: Run) -> list[str]:
         if stats.price:
             said += f"; {stats.price:.6f} {stats.currency}"
         lines.append(said)
+    if run.outcome == "budget_stopped":
+        lines.append(_stopped(run))
     if run.failures:
         lines.append(f"first failure: {run.failures[0]}")
     return [harmless(" ".join(line.split())) for line in lines]
@@ -120,6 +123,14 @@ def _bar() -> Iterator[Progress]:
 
 def _per_second(stats: RunStats) -> float:
     return stats.sent / stats.seconds if stats.seconds else 0.0
+
+
+def _stopped(run: Run) -> str:
+    unasked = sum(one.condition == BUDGET_EXCEEDED for one in run.failures)
+    return (
+        f"stopped by its budget: {unasked:,} requests were not sent. The same command with a larger "
+        "budget asks only for them"
+    )
 
 
 def _tokens(stats: RunStats) -> str:

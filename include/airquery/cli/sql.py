@@ -10,60 +10,58 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airquery.cli.journal import journal_url
 from airquery.cli.progress import shown_progress, summary_lines
 from airquery.cli.rows import Format, write_rows
-from airquery.errors import Cancelled, InvalidSetting
+from airquery.cli.statement import (
+    Database,
+    Dialect,
+    Endpoints,
+    File,
+    Journal,
+    ReadOnly,
+    Statement,
+    Variables,
+    settings_of,
+    text_of,
+    variables_of,
+)
+from airquery.errors import Cancelled
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airquery import Run, RunStats
     from airquery.cli.progress import Progress
 
 
 STOPPED = 130
-STDIN = Path("-")
+BUDGET_STOPPED = 3
 
 
 def sql(
-    statement: Annotated[
-        str | None, typer.Argument(help="The SQL text; or use -f.", show_default=False)
-    ] = None,
+    statement: Statement = None,
     *,
-    file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="Read the SQL from a file; - is stdin.")
+    file: File = None,
+    database: Database = ":memory:",
+    read_only: ReadOnly = False,
+    endpoints: Endpoints = None,
+    journal: Journal = None,
+    dialect: Dialect = "duckdb",
+    var: Variables = None,
+    budget_requests: Annotated[
+        int | None, typer.Option(min=0, help="The most requests that are sent.")
     ] = None,
-    database: Annotated[
-        str,
-        typer.Option(
-            help="A DuckDB file, made if it is not there. Its name without the ending is the "
-            "catalog: catalog.duckdb holds catalog.schema.table."
-        ),
-    ] = ":memory:",
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="Open the database for reading only.")
-    ] = False,
-    endpoints: Annotated[
-        Path | None, typer.Option(help="YAML file of endpoints; by default AIRQUERY_ENDPOINTS.")
+    budget_tokens: Annotated[
+        int | None, typer.Option(min=0, help="The most tokens, of both sides.")
     ] = None,
-    journal: Annotated[
-        str | None,
-        typer.Option(help="File or URL of the journal; by default AIRQUERY_JOURNAL."),
-    ] = None,
-    dialect: Annotated[
-        Literal["duckdb", "databricks"], typer.Option(help="How the SQL is spelled.")
-    ] = "duckdb",
-    var: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="A value for ${NAME}, and for :NAME in Databricks SQL. May be repeated.",
-        ),
+    budget_money: Annotated[
+        float | None,
+        typer.Option(min=0, help="The most money, in the currency of the endpoints' prices."),
     ] = None,
     output: Annotated[
         Format,
@@ -83,9 +81,10 @@ def sql(
 
     With several statements, the rows are those of the last one. A failed row under
     failOnError => false is no failed command: the summary on stderr counts them and shows the
-    first. Ctrl-C keeps what was answered: the same command then asks only for the rest.
+    first. Ctrl-C keeps what was answered: the same command then asks only for the rest. So does a
+    budget that has no room for all of it, which ends in exit code 3.
     """
-    text, variables = _text(statement, file), _variables(var or [])
+    text, variables = text_of(statement, file), variables_of(var or [])
     watch = _Watch()
     try:
         run = _run(
@@ -95,7 +94,8 @@ def sql(
                 dialect=dialect,
                 database=database,
                 read_only=read_only,
-                settings=_settings(endpoints, journal),
+                budget=(budget_requests, budget_tokens, budget_money),
+                settings=settings_of(endpoints, journal),
             ),
             watch,
             quiet=quiet,
@@ -104,6 +104,8 @@ def sql(
     except (KeyboardInterrupt, Cancelled):
         typer.echo(f"cancelled: {watch.answered} answered are kept in the journal", err=True)
         raise typer.Exit(STOPPED) from None
+    if run.outcome == "budget_stopped":
+        raise typer.Exit(BUDGET_STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +114,11 @@ class _Job:
 
     text: str
     variables: dict[str, str] | None
-    dialect: Literal["duckdb", "databricks"]
+    dialect: Dialect
     database: str
     read_only: bool
     settings: dict[str, str | Path]
+    budget: tuple[int | None, int | None, float | None]
 
 
 class _Watch:
@@ -134,6 +137,9 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
     import airquery  # noqa: PLC0415 - not needed to show the help
 
     settings = airquery.Settings.read(**job.settings)
+    requests, tokens, money = job.budget
+    bounded = job.budget != (None, None, None)
+    budget = airquery.Budget(requests=requests, tokens=tokens, money=money) if bounded else None
     database = airquery.connect(job.database, settings=settings, read_only=job.read_only)
     with closing(database) as connection, shown_progress(quiet=quiet) as watch.show:
         return airquery.run(
@@ -142,6 +148,7 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
             dialect=job.dialect,
             variables=job.variables,
             on_progress=watch,
+            budget=budget,
         )
 
 
@@ -165,32 +172,3 @@ def _show(run: Run, output: Format, *, max_rows: int, quiet: bool) -> None:
         )
     for line in summary_lines(run):
         typer.echo(line, err=True)
-
-
-def _text(statement: str | None, file: Path | None) -> str:
-    if (statement is None) == (file is None):
-        raise typer.BadParameter("Give the SQL either as an argument or with -f.")
-    if file is None:
-        return statement or ""
-    try:
-        raw = sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidSetting(
-            f"{file} is not UTF-8 text: {error.reason}. Save it as UTF-8."
-        ) from error
-
-
-def _variables(given: list[str]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given]
-    for name, equals, _ in pairs:
-        if not name.strip() or not equals:
-            raise typer.BadParameter(f"--var wants NAME=VALUE, not {name!r}.")
-    return {name.strip(): value for name, _, value in pairs}
-
-
-def _settings(endpoints: Path | None, journal: str | None) -> dict[str, str | Path]:
-    settings: dict[str, str | Path] = {} if endpoints is None else {"endpoints": endpoints}
-    if journal is not None:
-        settings["journal"] = journal_url(journal)
-    return settings

@@ -56,9 +56,7 @@ def expected_cost(request: Request, *, usual_output: float) -> Cost:
     length = sum(len(text.encode(errors="replace")) for text in texts)
     output: float = 0
     if request.endpoint.task in ("chat", "completions"):
-        allowed = [request.parameters.get(name) for name in _MAX_TOKENS]
-        # What is no such number is refused when it is sent; until then it must not stop the lane.
-        most = next((n for n in allowed if isinstance(n, int | float) and 0 <= n < math.inf), None)
+        most = most_output(request)
         output = usual_output if most is None else most
     return Cost(
         input_tokens=length // BYTES_PER_TOKEN
@@ -66,6 +64,13 @@ def expected_cost(request: Request, *, usual_output: float) -> Cost:
         + _TOKENS_PER_IMAGE * len(request.files),
         output_tokens=round(output),
     )
+
+
+def most_output(request: Request) -> float | None:
+    """Return how many tokens a request allows its answer; None if it does not say."""
+    allowed = [request.parameters.get(name) for name in _MAX_TOKENS]
+    # What is no such number is refused when it is sent; until then it must not stop the lane.
+    return next((n for n in allowed if isinstance(n, int | float) and 0 <= n < math.inf), None)
 
 
 def used_cost(outcome: Outcome) -> Cost | None:

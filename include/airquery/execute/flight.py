@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airquery.answer import Outcome
     from airquery.endpoints.told_limits import Told
+    from airquery.execute.budget import Amount, Spending
     from airquery.execute.statement import Statement
     from airquery.request import Request
 
@@ -26,7 +27,8 @@ class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
     `cache` says what the journal has to do with it, and `on_wire` is set from the moment it is sent
-    until it failed, or until its answer is durable.
+    until it failed, or until its answer is durable. `reserved` is what it takes of a statement's
+    budget meanwhile.
     """
 
     request: Request
@@ -34,6 +36,7 @@ class Flight:
     waiting: list[Statement]
     cache: Cache = "reuse"
     on_wire: bool = False
+    reserved: tuple[Spending, Amount] | None = None
 
     def leave(self, statement: Statement) -> bool:
         """Stop waiting for it; True if that leaves nobody."""

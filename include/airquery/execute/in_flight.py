@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airquery.answer import Answer
-from airquery.execute.flight import Cache, Flight
+from airquery.endpoints.cost import used_cost
+from airquery.execute.budget import Amount, amount_of
+from airquery.execute.flight import Cache, Ending, Flight
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airquery.answer import Failure
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.statement import Statement
@@ -75,6 +78,47 @@ class InFlight:
                 if not flight.on_wire and flight.request.endpoint == endpoint
             ]
 
+    def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
+        """Say whether a budget lets a flight be sent now or later, or return what it ends as.
+
+        Whoever of those who wait for it has room for it pays.
+        """
+        refusal: Failure | None = None
+        waits = False
+        with self._lock:
+            if flight.reserved is not None:
+                return "send"
+            others = [one for one in flight.waiting if one is not flight.payer]
+            for statement in (flight.payer, *others):
+                spending = statement.spending
+                if spending is None:
+                    flight.payer = statement
+                    return "send"
+                amount = spending.expected(flight.request)
+                match spending.verdict(flight.request, amount):
+                    case "send":
+                        flight.payer = statement
+                        spending.reserve(flight.request, amount)
+                        flight.reserved = (spending, amount)
+                        return "send"
+                    case "wait":
+                        waits = True
+                    case "refuse":
+                        refusal = refusal or spending.refusal(flight.request)
+        return "wait" if waits or refusal is None else refusal
+
+    def account(self, flight: Flight, ending: Ending) -> bool:
+        """Count what a flight cost its budget; True if others wait for what that leaves.
+
+        At once, and not when the answer is durable: until then others would be sent in its place.
+        """
+        with self._lock:
+            if flight.reserved is None:
+                return False
+            (spending, amount), flight.reserved = flight.reserved, None
+            used, output_tokens = _used(flight, ending, amount)
+            return spending.settle(amount, used, output_tokens=output_tokens)
+
     def settle(self, flight: Flight, result: Result) -> None:
         """Tell everyone who waits how it ended. Only the payer's counters show its price."""
         endpoint = flight.request.endpoint
@@ -91,3 +135,14 @@ class InFlight:
                 statement.settle(
                     flight.request.key, paid, price=cost, currency=endpoint.price.currency
                 )
+
+
+def _used(flight: Flight, ending: Ending, expected: Amount) -> tuple[Amount, int | None]:
+    """Return what a flight cost, and how many tokens its answer had if it tells."""
+    if not ending.attempts:
+        return Amount(), None
+    used = used_cost(ending.outcome)
+    if used is not None:
+        return amount_of(flight.request, used), used.output_tokens
+    # An answer that does not tell what it cost is taken to have cost what was expected.
+    return (expected if isinstance(ending.outcome, Answer) else Amount(requests=1)), None

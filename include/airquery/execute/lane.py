@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airquery.endpoints.cost import Cost, expected_cost, used_cost
 from airquery.errors import AirqueryError
@@ -22,6 +22,7 @@ from airquery.execute.concurrency import Concurrency
 from airquery.execute.flight import Ending, refused, unsendable, whole_failure
 from airquery.execute.hedging import Hedging
 from airquery.execute.order import longest_first
+from airquery.execute.parcel import Parcel
 from airquery.execute.rate import RateLimits
 from airquery.execute.retry import asks_for_patience, is_free, wait_before_next
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.exchange import Exchange
     from airquery.execute.flight import Flight
-    from airquery.execute.parcel import Parcel
     from airquery.execute.rate import Reserved
 
 
@@ -57,6 +57,9 @@ class Owner(Protocol):
 
     def wants(self, flight: Flight) -> bool:
         """Tell whether somebody waits for a flight."""
+
+    def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
+        """Say whether a budget lets a flight be sent now or later, or return what it ends as."""
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them; True if so."""
@@ -92,6 +95,8 @@ class Lane:
         self._hedging = Hedging() if endpoint.limits.hedge and not called else None
         self._waiting: deque[Parcel] = deque()
         self._later: list[tuple[float, int, Parcel]] = []
+        # What has no room in a budget beside what is in flight.
+        self._unafforded: list[Parcel] = []
         self._numbers = count()
         # By when they were sent, the oldest first.
         self._flying: dict[Parcel, None] = {}
@@ -139,6 +144,8 @@ class Lane:
                 break
             self._start(parcel, cost, now)
             started += 1
+        self._waiting.extendleft(reversed(self._unafforded))
+        self._unafforded.clear()
         if wake_at:
             self._sleep_until(min(wake_at), now)
 
@@ -155,9 +162,27 @@ class Lane:
                 continue
             refusal = refused(parcel.flights)
             if refusal is None:
-                return parcel
+                if self._afforded(parcel):
+                    return parcel
+                continue
             self._owner.ended(parcel.flights, [Ending(outcome=refusal)] * len(parcel.flights))
         return None
+
+    def _afforded(self, parcel: Parcel) -> bool:
+        """Leave in a parcel what budgets have room for; True if that is something."""
+        sent, later = [], []
+        for flight in parcel.flights:
+            match self._owner.admit(flight):
+                case "send":
+                    sent.append(flight)
+                case "wait":
+                    later.append(flight)
+                case failure:
+                    self._owner.ended([flight], [Ending(outcome=failure)])
+        parcel.flights = sent
+        if later:
+            self._unafforded.append(Parcel(later))
+        return bool(sent)
 
     def _start(self, parcel: Parcel, cost: Cost, now: float) -> None:
         reserved = self._rate.take(cost, now)
@@ -291,7 +316,8 @@ class Lane:
             spent = self._hedges * ANSWERS_PER_HEDGE > self._answers
             if spent or self._out >= self._concurrency.limit:
                 break
-            if parcel.hedged:
+            # A budget has room for what is asked once.
+            if parcel.hedged or any(flight.reserved for flight in parcel.flights):
                 continue
             if parcel.sent_at + after_s > now:
                 return [parcel.sent_at + after_s]

@@ -14,7 +14,7 @@ import logging
 import random
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
@@ -98,7 +98,11 @@ class Engine:
             statement.settle_unpaid(
                 {key: self._replayed(new.pop(key), record) for key, record in records.items()}
             )
-        if new:
+        spending = statement.spending
+        if new and spending is not None and spending.closed:
+            unasked = Result(outcome=spending.refusal(), source="endpoint")
+            statement.settle_unpaid(dict.fromkeys(new, unasked))
+        elif new:
             self._begin(new, statement, cache)
 
     def _begin(self, new: Mapping[bytes, Request], statement: Statement, cache: Cache) -> None:
@@ -127,6 +131,14 @@ class Engine:
         records = self._journal.get_many(keys)
         return {key: self._replayed(like, record) for key, record in records.items()}
 
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return which requests the journal answers. Raises `JournalError`."""
+        return set(self._journal.get_many(keys))
+
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""
+        return self._journal.recent(endpoint, most=most)
+
     def complete(self, statement: Statement) -> None:
         """Note that a statement asks no further request: its last ones may go in another order."""
         statement.collected = True
@@ -152,6 +164,10 @@ class Engine:
         """Tell whether somebody waits for a flight."""
         return self._in_flight.has(flight)
 
+    def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
+        """Say whether a budget lets a flight be sent now or later, or return what it ends as."""
+        return self._in_flight.admit(flight)
+
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
         if not self._in_flight.drop_unwanted(flights):
@@ -166,6 +182,8 @@ class Engine:
         for flight, ending in zip(flights, endings, strict=True):
             if flight.request.key in relaunched:
                 continue
+            if self._in_flight.account(flight, ending):
+                self._loop.call_soon(self._look_again)
             if isinstance(ending.outcome, Answer):
                 self._remember(flight, ending)
             else:
@@ -280,7 +298,9 @@ class Engine:
         if isinstance(ending.outcome, Failure) and ending.outcome.fatal and ending.attempts:
             # Nobody who waits for this endpoint has to find it out by a request of its own.
             for other in self._in_flight.unsent_to(flight.request.endpoint):
-                self._land(other, Ending(outcome=ending.outcome))
+                unsent = Ending(outcome=ending.outcome)
+                self._in_flight.account(other, unsent)
+                self._land(other, unsent)
 
     def _replayed(self, request: Request, record: Record) -> Result:
         """Read a remembered reply as if it came now."""

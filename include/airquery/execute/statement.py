@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Failure
-from airquery.errors import Cancelled, EndpointRefused, RowFailed, TooManyFailures
+from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
+from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
+    from airquery.execute.budget import Spending
+    from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
 
@@ -55,6 +59,7 @@ class _Open:
 
     strict: bool
     counted: bool
+    endpoint: Endpoint
 
 
 class Statement:
@@ -62,7 +67,7 @@ class Statement:
 
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
-    been taken by the row that needs it.
+    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Statement:
     ) -> None:
         self.cancel = cancel or Cancel()
         self.collected = collected
+        self.spending: Spending | None = None
         self.reading = True
         self.paced = False
         self._window = window
@@ -77,6 +83,7 @@ class Statement:
         self._ended = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._counters = Counters()
+        self._ledger = Ledger()
         self._answers = Answers()
         self._open: dict[bytes, _Open] = {}
         self._ahead: set[bytes] = set()
@@ -97,13 +104,14 @@ class Statement:
     def check(self) -> None:
         """Raise `Cancelled` if somebody stopped it.
 
-        Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed.
+        Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed,
+        `BudgetExceeded` if it was not sent.
         """
         self.cancel.check()
         if self._abandoned:
             raise Cancelled("The statement's rows are not wanted any more.")
         if self._fatal is not None:
-            raise EndpointRefused(self._fatal) if self._fatal.fatal else RowFailed(self._fatal)
+            raise raised_by(self._fatal)
         if self.collected:
             self.check_ratios()
 
@@ -119,7 +127,12 @@ class Statement:
         """
         with self._lock:
             for ratio, keys in self._bounded.values():
-                failed = [self._failures[key] for key in self._failures if key in keys]
+                failed = [
+                    failure
+                    for key, failure in self._failures.items()
+                    # What was not asked has not failed.
+                    if key in keys and failure.condition != BUDGET_EXCEEDED
+                ]
                 if len(failed) > ratio * len(keys):
                     raise TooManyFailures(
                         failed=len(failed), requests=len(keys), ratio=ratio, example=failed[0]
@@ -147,7 +160,7 @@ class Statement:
                     waiting.strict |= strict
                 elif self._answers.get(key) is None:
                     counted = self._answers.is_new(key)
-                    self._open[key] = _Open(strict, counted)
+                    self._open[key] = _Open(strict, counted, request.endpoint)
                     new[key] = request
                     if not counted:
                         forgotten.add(key)
@@ -160,13 +173,14 @@ class Statement:
         """Return those of `keys` that this statement neither knows nor awaits."""
         return [k for k in keys if k not in self._open and self._answers.get(k) is None]
 
-    def note_remembered(self, keys: Iterable[bytes]) -> None:
+    def note_remembered(self, endpoint: Endpoint, keys: Iterable[bytes]) -> None:
         """Count requests that the journal answered without being claimed."""
         with self._lock:
             new = sum(map(self._answers.is_new, keys))
             self._counters.requests += new
             self._counters.answered += new
             self._counters.from_journal += new
+            self._ledger.remembered(endpoint, new)
 
     def settle_unpaid(self, results: Mapping[bytes, Result]) -> None:
         """Note how claimed requests ended that were not sent."""
@@ -195,6 +209,7 @@ class Statement:
         self._answers.keep(key, result)
         if was.counted:
             self._counters.count(result, price=price, currency=currency)
+            self._ledger.count(was.endpoint, result, price=price, currency=currency)
         if isinstance(result.outcome, Failure):
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
@@ -213,12 +228,23 @@ class Statement:
             if strict:
                 self._fatal = self._fatal or failure
 
-    def note_misfit(self, key: bytes, failure: Failure) -> None:
+    def note_misfit(self, key: bytes, failure: Failure, endpoint: Endpoint) -> None:
         """Note that an answer did not fit its type, once per request."""
         with self._lock:
             if key not in self._failures:
                 self._failures[key] = failure
                 self._counters.failed += 1
+                self._ledger.misfit(endpoint)
+
+    def note_rows(self, endpoint: Endpoint, count: int) -> None:
+        """Count rows that have a request."""
+        with self._lock:
+            self._ledger.rows(endpoint, count)
+
+    def usage(self) -> tuple[EndpointUsage, ...]:
+        """Return what was asked of each endpoint so far."""
+        with self._lock:
+            return self._ledger.usage()
 
     def known(self, key: bytes) -> Result | None:
         """Return how a request of this statement ended, if it has and that was not forgotten."""

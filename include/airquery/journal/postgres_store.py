@@ -83,6 +83,10 @@ class PostgresJournal:
         """
         return self._writer.append(record, replace=replace)
 
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""
+        return self._read(_query("recent"), (endpoint, most))
+
     def stats(self) -> list[Held]:
         """Count the records of each endpoint and model. Raises `JournalError`."""
         rows = self._reading.run(lambda cursor: _rows(cursor, _query("stats"), ()))

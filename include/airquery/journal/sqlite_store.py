@@ -40,6 +40,7 @@ BUSY_POLL_S = 0.02
 # The upper levels of the index of tens of millions of records.
 READER_CACHE_KIB = 32_768
 ROWS_PER_QUERY = 1_000
+HAS_NO_ROWID = "SELECT wr FROM pragma_table_list('answer') WHERE schema = 'main'"
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
 
@@ -172,6 +173,17 @@ class SqliteJournal:
             )
             self._writing.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
         self._claims.forget(one.record.key for one in batch)
+
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""
+        with self._explained():
+            with self._reading:
+                (keyed,) = self._reader.execute(HAS_NO_ROWID).fetchone()
+                # A file of the first shape does not know which came last; its keys are as good as
+                # drawn by chance.
+                query = airquery_sql.read(f"journal/{'some' if keyed else 'recent'}.sql")
+                rows: list[Row] = self._reader.execute(query, (endpoint, most)).fetchall()
+            return [restored(row) for row in rows]
 
 
 def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:

@@ -49,3 +49,6 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is waiting and let go of the database."""
+
+    def recent(self, endpoint: str, *, most: int) -> list[Record]:
+        """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import orjson
 
 from airquery.answer import Answer, Failure
-from airquery.errors import EndpointRefused, RowFailed
+from airquery.errors import raised_by
 
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ class Form:
     def text(self, value: str | Failure, result: Result | None, *, metadata: str = "null") -> str:
         """Write one row as JSON text of `structure`.
 
-        Raises `RowFailed` where a failure has no place, or `EndpointRefused` if it is fatal.
+        Raises `RowFailed` where a failure has no place, `EndpointRefused` if it is fatal, and
+        `BudgetExceeded` for a row that was not asked.
         """
         failed = isinstance(value, Failure)
         if self.kind == "value":
             if isinstance(value, Failure):
-                raise EndpointRefused(value) if value.fatal else RowFailed(value)
+                raise raised_by(value)
             return value
         shown, message = ("null", str(value)) if failed else (str(value), None)
         if self.kind == "response":

@@ -71,6 +71,7 @@ def build(text: str) -> Plan:
         text=text,
         rounds=tuple(_collecting(body, sites, depth, below="ahead") for depth in depths),
         readers=tuple(_collecting(body, sites, depth, below="now") for depth in depths),
+        counting=_collecting(body, sites, 1, below="later") if any(s.ahead for s in sites) else "",
         sites=tuple(sites),
         note=note,
         tables=frozenset(table.name.lower() for table in body.find_all(exp.Table)),

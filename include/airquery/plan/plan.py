@@ -17,13 +17,15 @@ class Plan:
     `text` is the statement itself, `sites` are its calls, and `note` says which of them are not
     answered ahead, and why. Each of `readers` asks ahead what the calls of one depth need, and waits
     for the answers of those that they build on: all may run at once. `rounds` ask the same, but
-    are run and drained in order, each before the next. `tables` are the names that it reads, in
+    are run and drained in order, each before the next. `counting` finds what can be counted without
+    an answer: the calls that build on no other. `tables` are the names that it reads, in
     lower case, and `own` says why only its own transaction will do.
     """
 
     text: str
     rounds: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
+    counting: str = ""
     sites: tuple[CallSite, ...] = ()
     note: str = ""
     tables: frozenset[str] = frozenset()
@@ -33,6 +35,15 @@ class Plan:
     def all_ahead(self) -> bool:
         """Tell whether every call is answered ahead."""
         return all(site.ahead for site in self.sites)
+
+    def uncounted(self) -> tuple[str, ...]:
+        """Say of which calls the requests are not known before others are answered, and why."""
+        return tuple(
+            f"{site.function}({site.endpoint or ''}) is not counted: "
+            + (site.reason or "it builds on another call's answers")
+            for site in self.sites
+            if not (self.counting and site.ahead and site.depth == 1)
+        )
 
     def decisions(self) -> tuple[str, ...]:
         """Say of each call how it is answered, and why."""

@@ -24,6 +24,7 @@ from airquery.tasks.steps import Ended, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from airquery.plan.estimate import Tally
     from airquery.request import Request
     from airquery.sqlfn.call import Call
     from airquery.sqlfn.running import Told
@@ -55,6 +56,8 @@ def answer_chunk(
     call = session.call(given)
     running = session.running(number)
     if running is not None:
+        if running.tally is not None:
+            return _Chunk(session, running, call, requests, files, known={}).counted(running.tally)
         if mode == "ahead" and not running.statement.reading:
             return pa.nulls(len(requests), pa.string())
         if mode == "ahead" and not running.statement.paced:
@@ -115,6 +118,7 @@ class _Chunk:
         """Return the column, once all its rows have ended."""
         self._statement.check()
         rows = list(self._open.values())
+        self._statement.note_rows(self._call.endpoint, len(rows) + len(self._told))
         needed = self._advance()
         self._statement.take(_asked_by(rows) | self._told_keys)
         while needed:
@@ -137,6 +141,24 @@ class _Chunk:
             self._make_room()
         if self._open and self._call.steps.repeats:
             self._running.defer(self)
+        return pa.nulls(self._count, pa.string())
+
+    def counted(self, tally: Tally) -> pa.Array[Any]:
+        """Count what the rows need first, without asking it; all of it is NULL."""
+        call = self._call
+        needed = call.steps.advance(call, self._open, _nothing_known).needed
+        reads_journal = call.cache == "reuse"
+        tally.count(
+            call.endpoint,
+            needed,
+            rows=len(self._open),
+            answered=self._engine.known if reads_journal else _none_remembered,
+        )
+        if self._open and call.steps.repeats:
+            tally.note(
+                f"{call.function}({call.endpoint.name}): what it asks once it has its first answers "
+                "is not counted"
+            )
         return pa.nulls(self._count, pa.string())
 
     def collected(self) -> pa.Array[Any]:
@@ -197,7 +219,7 @@ class _Chunk:
         if isinstance(ended.value, Failure) and ended.key is not None:
             result = ended.result
             if result is not None and isinstance(result.outcome, Answer):
-                self._statement.note_misfit(ended.key, ended.value)
+                self._statement.note_misfit(ended.key, ended.value, self._call.endpoint)
 
     def _bound(self, keys: set[bytes]) -> None:
         ratio = self._call.max_error_ratio
@@ -227,6 +249,10 @@ def _asked_by(rows: Iterable[Row]) -> set[bytes]:
 
 def _nothing_known(_: bytes) -> None:
     return None
+
+
+def _none_remembered(_: Sequence[bytes]) -> tuple[bytes, ...]:
+    return ()
 
 
 def _not_json(text: str) -> Failure:

@@ -57,6 +57,7 @@ MADE = "SELECT getvariable('airquery_macros') = _ai_session()"
 NOTE_MADE = "SET VARIABLE airquery_macros = _ai_session()"
 NATIVE = (
     "_ai_session",
+    "_ai_usage",
     "_ai_schema",
     "_ai_call",
     "_ai_files",
@@ -100,6 +101,7 @@ def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     if connection.execute(MADE).fetchall() == [(True,)]:
         return
     _make(connection, _macros().values())
+    connection.execute(airquery_sql.read("usage/macro.sql"))
     connection.execute(NOTE_MADE)
 
 
@@ -149,6 +151,7 @@ def _stand_ins(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int) -> None:
     text = "VARCHAR"
     connection.create_function("_ai_session", lambda: number, [], "BIGINT")
+    connection.create_function("_ai_usage", session.usage.as_json, [], text)
     connection.create_function(
         "_ai_schema", _schema_function(session), ["BIGINT", text], text, null_handling=SPECIAL
     )

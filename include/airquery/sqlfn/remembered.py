@@ -61,7 +61,7 @@ def _told(
     if not strangers:
         return known
     values = _values(call, session.engine.remembered(call.alike()[0], strangers))
-    running.statement.note_remembered(values)
+    running.statement.note_remembered(call.endpoint, values)
     fresh = {text: Told(key, values[key]) for text, key in keys.items() if key in values}
     running.remember({(id(call), text): found for text, found in fresh.items()})
     return known | fresh

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airquery.execute.statement import Cancel
+    from airquery.plan.estimate import Tally
     from airquery.tasks.steps import Row
 
 
@@ -39,9 +40,13 @@ class Unfinished(Protocol):
 
 
 class Running:
-    """One statement with what its calls share. Every method may be called from any thread."""
+    """One statement with what its calls share. Every method may be called from any thread.
+
+    With a `tally` it only counts what it would ask, and sends nothing.
+    """
 
     def __init__(self, cancel: Cancel | None = None) -> None:
+        self.tally: Tally | None = None
         self.statement = Statement(cancel)
         self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
         # Held while rows are looked up: who comes to the same rows meanwhile finds them here.

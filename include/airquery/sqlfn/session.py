@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airquery.execute.interrupt import Interrupts
     from airquery.execute.run import Engine
     from airquery.execute.statement import Cancel
+    from airquery.usage import UsageFile
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -26,13 +27,14 @@ class Session:
     """What the SQL functions of one database share.
 
     `warehouse` is the root of the tables that three-part names may mean. `open_engine` is called
-    when the first request is asked.
+    when the first request is asked, `usage` is where runs write what they asked.
     """
 
     registry: Registry
     open_engine: Callable[[], Engine]
     interrupts: Interrupts
     warehouse: str
+    usage: UsageFile
     rules: Rules = field(default_factory=Rules)
     errors: dict[int, BaseException] = field(default_factory=dict)
     _engine: Engine | None = None

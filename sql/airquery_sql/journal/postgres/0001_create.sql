@@ -14,6 +14,8 @@ CREATE TABLE airquery.answer (
 -- A body is compressed already.
 ALTER TABLE airquery.answer ALTER COLUMN body SET STORAGE EXTERNAL;
 
+CREATE INDEX answer_recent ON airquery.answer (endpoint, created_at);
+
 CREATE TABLE airquery.claim (
   key BYTEA PRIMARY KEY,
   owner TEXT NOT NULL,
