@@ -46,6 +46,8 @@ STATEMENTS = {
     "SELECT i FROM t WHERE ai_query('llm', s) LIKE '%1%' LIMIT 5": False,
     "SELECT DISTINCT ai_query('llm', 'group ' || g) AS r FROM t LIMIT 3": False,
     "SELECT t.i, ai_query('llm', t.s) AS r FROM t JOIN u ON t.s = u.s": True,
+    "SELECT a.i FROM t a JOIN t b JOIN t c ON ai_query('llm', b.s) IS NULL"
+    " ON ai_query('llm', 'outer ' || b.s) IS NULL": False,
     "SELECT a.i, b.i AS j FROM (SELECT i, ai_query('llm', s) AS r FROM t) a"
     " JOIN (SELECT i, ai_query('llm', s) AS r FROM u) b ON a.r = b.r": True,
     "WITH a AS (SELECT i, ai_query('llm', s) AS r FROM t), b AS (SELECT i, ai_query('other', r) AS q FROM a)"

@@ -137,11 +137,16 @@ def _condition_over(node: exp.Expr, block: exp.Expr) -> exp.Expr | None:
     """Return the condition of a block that holds a node: of a join, or a filter."""
     if not isinstance(block, exp.Select):
         return None
-    for part in (part for name in FILTERS for part in _listed(block.args.get(name))):
-        condition = part.args.get("on") if isinstance(part, exp.Join) else part
-        if isinstance(condition, exp.Expr) and _within(node, condition):
-            return condition
-    return None
+    # A join may stand inside of another, or in parentheses.
+    joins = [j.args.get("on") for j in block.find_all(exp.Join) if _select(j) is block]
+    filters = [
+        part for name in FILTERS if name != "joins" for part in _listed(block.args.get(name))
+    ]
+    return next((c for c in _listed([*joins, *filters]) if _within(node, c)), None)
+
+
+def _select(node: exp.Expr) -> exp.Expr | None:
+    return node.find_ancestor(exp.Select)
 
 
 def _filters_below_limit(node: exp.Anonymous) -> bool:
