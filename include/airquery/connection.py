@@ -97,6 +97,7 @@ def register(
                 strict_databricks=known.strict_databricks,
                 compat_error_struct=known.compat_error_struct,
             ),
+            freshness=known.freshness(),
             warehouse=known.warehouse,
             usage=UsageFile(known.usage_path()),
         )

@@ -109,6 +109,7 @@ class Job:
                 for unit in plans:
                     self._execute(unit, last=unit is plans[-1])
             self.statement.collected = True
+            self._note_left()
         except BaseException as problem:  # noqa: BLE001  (raised again on the caller's thread)
             # DuckDB passes on only the text of what our functions raise: the error itself is here.
             self.problem = self._stopped or self._session.errors.get(self._number, problem)
@@ -116,6 +117,13 @@ class Job:
                 self._wait_for_paid()
         finally:
             self.done.set()
+
+    def _note_left(self) -> None:
+        if left := self.statement.left:
+            self.notes.append(
+                f"{left:,} requests had been begun by a process that ended without a word: those of "
+                "them that were in flight then are paid for twice"
+            )
 
     def _wait_for_paid(self) -> None:
         """Wait for what is in flight: it is paid for, and this process may end next."""

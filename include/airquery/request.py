@@ -36,7 +36,8 @@ class Request:
     `input` is the JSON value of the SQL argument `request`: a string, or an object for a struct.
     `system` is the instruction that stands before it, `files` the pictures it is about; only chat
     has them. `rows_per_prompt` is how many requests one prompt may hold, this one among them: an
-    answer given among others is another answer, whoever the others are.
+    answer given among others is another answer, whoever the others are. An answer of another
+    `namespace` is another answer, too.
     `parameters` are the model parameters as they go over the wire, `response_format` the OpenAI
     `response_format` object or None. `key` is 32 bytes of BLAKE2b over the canonical form of all
     that can change the answer: equal keys mean the same answer, in any process and on any day.
@@ -50,6 +51,7 @@ class Request:
     parameters: dict[str, object] = field(default_factory=dict)
     response_format: dict[str, object] | None = None
     rows_per_prompt: int = 1
+    namespace: str | None = None
     around: tuple[bytes, bytes] | None = field(default=None, repr=False, compare=False)
     key: bytes = field(init=False)
 
@@ -91,6 +93,8 @@ def _canonical(request: Request) -> bytes:
         given["files"] = [blake2b(file.data, digest_size=32).hexdigest() for file in request.files]
     if request.rows_per_prompt > 1:
         given["rows_per_prompt"] = request.rows_per_prompt
+    if request.namespace is not None:
+        given["namespace"] = request.namespace
     # A remembered reply can only be read by the format that wrote it.
     if endpoint.api != "chat_completions":
         given["api"] = endpoint.api

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
+from airquery.freshness import Freshness, age_s, namespace_of
 from airquery.journal.address import checked, is_postgres, without_password
 from airquery.journal.opening import SQLITE
 
@@ -79,9 +80,20 @@ def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
 
+def _age(value: object) -> float | None:
+    return None if value is None else age_s(str(value))
+
+
+def _namespace(value: object) -> str | None:
+    return None if value is None else namespace_of(str(value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """What the environment says, or what it was made with. `journal` may hold a password."""
+    """What the environment says, or what it was made with. `journal` may hold a password.
+
+    `cache_max_age` is in seconds; it is given as an age such as 30d.
+    """
 
     home: Path
     endpoints: Path | None
@@ -89,6 +101,8 @@ class Settings:
     warehouse: str
     strict_databricks: bool
     compat_error_struct: bool
+    cache_max_age: float | None = None
+    cache_namespace: str | None = None
 
     @classmethod
     def read(cls, **values: object) -> Self:
@@ -106,12 +120,18 @@ class Settings:
             warehouse=_read("warehouse", given, _warehouse, default=str(home / "warehouse")),
             strict_databricks=_read("strict_databricks", given, _flag, default=False),
             compat_error_struct=_read("compat_error_struct", given, _flag, default=False),
+            cache_max_age=_read("cache_max_age", given, _age, default=None),
+            cache_namespace=_read("cache_namespace", given, _namespace, default=None),
         )
 
     def __repr__(self) -> str:
         shown = {one.name: getattr(self, one.name) for one in fields(self)}
         shown["journal"] = without_password(self.journal)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def freshness(self) -> Freshness:
+        """Return how fresh remembered answers must be."""
+        return Freshness(max_age_s=self.cache_max_age, namespace=self.cache_namespace)
 
     def journal_path(self) -> Path:
         """Return the file that the journal is kept in, if it is SQLite's."""

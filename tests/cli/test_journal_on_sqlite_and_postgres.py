@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -40,6 +42,16 @@ def test_stats_count_the_answers_of_each_endpoint_and_model(command: Command) ->
     assert ended.code == 0
     assert "1970-01-01 00:00:01 UTC" in ended.out
     assert ended.out.splitlines()[-1].startswith("2 answers, ")
+
+
+def test_stats_say_who_has_begun_what(command: Command, url: str) -> None:
+    with closing(opened(url)) as journal:
+        journal.claim(KEYS[5:8])
+        begun = command("journal", "stats").out.splitlines()[-1]
+
+    here = f"process {os.getpid()} on {socket.gethostname()}"
+    assert begun == f"3 requests are begun and not answered by {here}"
+    assert "begun" not in command("journal", "stats").out
 
 
 @pytest.mark.usefixtures("url")

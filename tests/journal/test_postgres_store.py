@@ -45,13 +45,13 @@ def journal(url: str) -> Iterator[PostgresJournal]:
 def test_everything_works_on_after_the_server_was_restarted(
     postgres: PostgresServer, journal: PostgresJournal
 ) -> None:
-    assert journal.claim(KEYS[:2]) == set(KEYS[:2])
+    assert journal.claim(KEYS[:2]).keys == set(KEYS[:2])
     journal.append(record(0)).result(timeout=30)
 
     postgres.restart()
 
     assert journal.get_many(KEYS[:2]) == {KEYS[0]: record(0)}
-    assert journal.claim(KEYS[:2]) == {KEYS[1]}
+    assert journal.claim(KEYS[:2]).keys == {KEYS[1]}
     journal.append(record(1)).result(timeout=30)
     assert len(journal.get_many(KEYS[:2])) == 2
 

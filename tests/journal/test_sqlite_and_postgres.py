@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airquery.journal.claims import Holder, Taken
 from airquery.journal.stats import Held, Pruned
 from tests.journal.records import KEYS, opened, record
 
@@ -50,7 +52,7 @@ def claimed_in_time(journal: Journal, keys: list[bytes]) -> set[bytes]:
     """Claim until all keys are had; what is given back is given back soon, not at once."""
     had: set[bytes] = set()
     while len(had) < len(keys):
-        had |= journal.claim([key for key in keys if key not in had])
+        had |= journal.claim([key for key in keys if key not in had]).keys
         time.sleep(0.01)
     return had
 
@@ -167,9 +169,9 @@ def test_processes_that_make_the_journal_in_the_same_instant_all_get_it(url: str
 
 
 def test_a_key_is_given_to_one_of_two(one: Journal, other: Journal) -> None:
-    assert one.claim(KEYS[:800]) == set(KEYS[:800])
-    assert other.claim([*KEYS, KEYS[0]]) == set(KEYS[800:])
-    assert one.claim([]) == set()
+    assert one.claim(KEYS[:800]).keys == set(KEYS[:800])
+    assert other.claim([*KEYS, KEYS[0]]).keys == set(KEYS[800:])
+    assert one.claim([]).keys == set()
 
 
 def test_of_those_that_claim_at_once_one_has_each_key(url: str) -> None:
@@ -178,7 +180,7 @@ def test_of_those_that_claim_at_once_one_has_each_key(url: str) -> None:
 
     def take(number: int) -> None:
         for start in range(0, 400, 40):
-            had[number] |= journals[number].claim(KEYS[start : start + 80])
+            had[number] |= journals[number].claim(KEYS[start : start + 80]).keys
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -196,18 +198,18 @@ def test_what_was_answered_is_given_to_nobody(one: Journal, other: Journal) -> N
     one.claim(KEYS[:1])
     one.append(record(0)).result(timeout=30)
 
-    assert other.claim(KEYS[:2]) == {KEYS[1]}
-    assert one.claim(KEYS[:1]) == set()
+    assert other.claim(KEYS[:2]).keys == {KEYS[1]}
+    assert one.claim(KEYS[:1]).keys == set()
 
 
 def test_what_is_answered_while_others_claim_it_is_asked_once(one: Journal, other: Journal) -> None:
-    assert one.claim(KEYS[:300]) == set(KEYS[:300])
+    assert one.claim(KEYS[:300]).keys == set(KEYS[:300])
     given: set[bytes] = set()
     answering = threading.Event()
 
     def covet() -> None:
         while not answering.is_set():
-            given.update(other.claim(KEYS[:300]))
+            given.update(other.claim(KEYS[:300]).keys)
             # SQLite's writers take turns by luck, and this one would always have it.
             time.sleep(0.01)
 
@@ -227,12 +229,12 @@ def test_what_is_answered_while_others_claim_it_is_asked_once(one: Journal, othe
 def test_what_is_given_back_can_be_had_by_the_other(one: Journal, other: Journal) -> None:
     one.claim(KEYS[:10])
     other.release(KEYS[:10])  # not its own: without effect
-    assert other.claim(KEYS[:10]) == set()
+    assert other.claim(KEYS[:10]).keys == set()
 
     one.release(KEYS[:5])
 
     assert claimed_in_time(other, KEYS[:5]) == set(KEYS[:5])
-    assert other.claim(KEYS[5:10]) == set()
+    assert other.claim(KEYS[5:10]).keys == set()
 
 
 def test_a_key_that_was_taken_again_is_not_given_back_late(one: Journal, other: Journal) -> None:
@@ -244,7 +246,7 @@ def test_a_key_that_was_taken_again_is_not_given_back_late(one: Journal, other: 
     one.release([KEYS[1]])
     claimed_in_time(other, [KEYS[1]])  # all that was given back before has been written by now
 
-    assert other.claim(KEYS[:1]) == set()
+    assert other.claim(KEYS[:1]).keys == set()
 
 
 def test_closing_gives_everything_back(url: str, other: Journal) -> None:
@@ -252,13 +254,13 @@ def test_closing_gives_everything_back(url: str, other: Journal) -> None:
     leaving.claim(KEYS)
     leaving.close()
 
-    assert other.claim(KEYS) == set(KEYS)
+    assert other.claim(KEYS).keys == set(KEYS)
 
 
 HOLDER = """
 import sys, time
 from tests.journal.records import KEYS, opened
-print(len(opened(sys.argv[1]).claim(KEYS)), flush=True)
+print(len(opened(sys.argv[1]).claim(KEYS).keys), flush=True)
 time.sleep(600)
 """
 
@@ -267,11 +269,40 @@ def test_the_claims_of_a_killed_process_are_free_at_once(url: str, other: Journa
     with subprocess.Popen(program(HOLDER, url), stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "1200\n"
-        assert other.claim(KEYS) == set()
+        assert other.claim(KEYS).keys == set()
         owner.kill()
         owner.wait()
 
-        assert other.claim(KEYS) == set(KEYS)
+        assert other.claim(KEYS).keys == set(KEYS)
+
+
+def test_who_takes_over_from_a_killed_process_is_told_what_it_had_begun(
+    url: str, other: Journal
+) -> None:
+    with subprocess.Popen(program(HOLDER, url), stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        owner.stdout.readline()
+        here = (socket.gethostname(), owner.pid, 1200)
+        assert other.holders() == [Holder(*here, ended=False)]
+        owner.kill()
+        owner.wait()
+
+    assert other.holders() == [Holder(*here, ended=True)]
+    assert other.claim(KEYS[:3]) == Taken(set(KEYS[:3]), left=set(KEYS[:3]))
+    assert other.claim(KEYS[:3]) == Taken(set(KEYS[:3]), left=set())
+
+
+def test_an_answer_from_before_a_moment_may_be_asked_again_and_replaced(
+    one: Journal, other: Journal
+) -> None:
+    one.append(record(0, created_at=100.0)).result(timeout=30)
+
+    assert one.claim(KEYS[:1], since=100.0).keys == set()
+    assert one.claim(KEYS[:1], since=100.5).keys == {KEYS[0]}
+    assert other.claim(KEYS[:1], since=100.5).keys == set()
+    one.append(record(0, created_at=200.0), replace=True).result(timeout=30)
+    assert other.claim(KEYS[:1], since=100.5).keys == set()
+    assert other.get_many(KEYS[:1]) == {KEYS[0]: record(0, created_at=200.0)}
 
 
 def test_a_claim_from_another_machine_holds_until_its_lease_ends(
@@ -279,7 +310,7 @@ def test_a_claim_from_another_machine_holds_until_its_lease_ends(
 ) -> None:
     owner = f"another-machine {os.getpid()} x"
     write_claim(url, owner, expires_in_s=0.5, postgres=postgres)
-    assert one.claim(KEYS[:1]) == set()
+    assert one.claim(KEYS[:1]).keys == set()
 
     assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
 
@@ -289,7 +320,7 @@ def test_a_living_owner_renews_its_claims(url: str, other: Journal) -> None:
     living.claim(KEYS[:1])
     time.sleep(1.5)
 
-    assert other.claim(KEYS[:1]) == set()
+    assert other.claim(KEYS[:1]).keys == set()
     living.close()
 
 

@@ -35,6 +35,7 @@ print("ready", flush=True)
 try:
     if mode == "planned":
         run = airquery.run(connection, "SELECT ai_query('llm', s) AS r FROM t")
+        print(*run.notes)
         print("rows", run.table.num_rows, run.stats.sent, run.stats.from_journal, flush=True)
     else:
         print("rows", len(connection.sql("SELECT ai_query('llm', s) AS r FROM t").fetchall()), flush=True)
@@ -83,6 +84,7 @@ def test_after_kill_9_only_what_was_not_answered_is_asked(tmp_path: Path, after:
         output, _ = start("planned", server, home).communicate(timeout=120)
 
         assert output.splitlines()[-1] == f"rows {ROWS} {ROWS - answered} {answered}"
+        assert "requests had been begun by a process that ended without a word" in output
         assert server.count == sent_before + ROWS - answered
         # Asked twice is what was in flight at the kill: four on the wire, four being written.
         assert server.count - ROWS <= 8

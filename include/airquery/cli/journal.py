@@ -17,13 +17,14 @@ import typer
 
 from airquery.cli.message import harmless
 from airquery.cli.statement import journal_url
+from airquery.freshness import age_s
 
 
 if TYPE_CHECKING:
+    from airquery.journal.claims import Holder
     from airquery.journal.store import Journal
 
 
-UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 Where = Annotated[
@@ -40,13 +41,13 @@ journal = typer.Typer(
 
 @journal.command("stats")
 def show_stats(*, where: Where = None) -> None:
-    """Count the answers of each endpoint and model."""
+    """Count the answers of each endpoint and model, and what processes have begun."""
     from rich.table import Table  # noqa: PLC0415 - not needed to show the help
 
     from airquery.cli.rows import print_table  # noqa: PLC0415
 
     with closing(_opened(where)) as opened:
-        found = opened.stats()
+        found, holders = opened.stats(), opened.holders()
     table = Table("endpoint", "model", "answers", "bytes", "oldest", "newest")
     for one in found:
         numbers = (f"{one.records:,}", f"{one.size:,}", _date(one.oldest), _date(one.newest))
@@ -54,6 +55,8 @@ def show_stats(*, where: Where = None) -> None:
     print_table(table, sys.stdout)
     records, size = sum(one.records for one in found), sum(one.size for one in found)
     typer.echo(f"{records:,} answers, {size:,} bytes")
+    for holder in holders:
+        typer.echo(harmless(_held_by(holder)))
 
 
 @journal.command("show")
@@ -111,6 +114,16 @@ def export(
     typer.echo(f"wrote {count:,} answers to {file}")
 
 
+def _held_by(holder: Holder) -> str:
+    who = f"process {holder.pid} on {holder.host}"
+    if holder.ended:
+        return (
+            f"{holder.requests:,} requests were begun by {who}, which ended without a word: asked "
+            "again, those that were in flight are paid for twice"
+        )
+    return f"{holder.requests:,} requests are begun and not answered by {who}"
+
+
 def _opened(where: str | None) -> Journal:
     from airquery.journal.opening import open_journal  # noqa: PLC0415 - not needed to show the help
     from airquery.settings import Settings  # noqa: PLC0415
@@ -120,10 +133,10 @@ def _opened(where: str | None) -> Journal:
 
 
 def _seconds(age: str) -> float:
-    number, unit = age[:-1], age[-1:]
-    if not re.fullmatch(r"[0-9]{1,9}", number) or unit not in UNITS_S:
-        raise typer.BadParameter(f"--older-than wants an age such as 30d or 12h, not {age!r}.")
-    return float(number) * UNITS_S[unit]
+    try:
+        return age_s(age)
+    except ValueError as problem:
+        raise typer.BadParameter(f"--older-than {problem}") from None
 
 
 def _date(seconds: float) -> str:

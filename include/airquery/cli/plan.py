@@ -16,6 +16,8 @@ from airquery.cli.statement import (
     Endpoints,
     File,
     Journal,
+    MaxAge,
+    Namespace,
     ReadOnly,
     Statement,
     Variables,
@@ -51,6 +53,8 @@ def plan(
     read_only: ReadOnly = False,
     endpoints: Endpoints = None,
     journal: Journal = None,
+    cache_max_age: MaxAge = None,
+    cache_namespace: Namespace = None,
     dialect: Dialect = "duckdb",
     var: Variables = None,
     output: Annotated[
@@ -65,7 +69,9 @@ def plan(
     import airquery  # noqa: PLC0415 - not needed to show the help
 
     text, variables = text_of(statement, file), variables_of(var or [])
-    settings = airquery.Settings.read(**settings_of(endpoints, journal))
+    settings = airquery.Settings.read(
+        **settings_of(endpoints, journal, cache_max_age, cache_namespace)
+    )
     with closing(airquery.connect(database, settings=settings, read_only=read_only)) as connection:
         found = airquery.estimate(connection, text, dialect=dialect, variables=variables or None)
     _show(found, output)

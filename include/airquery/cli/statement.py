@@ -46,6 +46,23 @@ Variables: TypeAlias = Annotated[
         help="A value for ${NAME}, and for :NAME in Databricks SQL. May be repeated.",
     ),
 ]
+MaxAge: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--cache-max-age",
+        metavar="AGE",
+        help="Ask again what was answered longer ago, such as 30d; by default AIRQUERY_CACHE_MAX_AGE.",
+    ),
+]
+Namespace: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--cache-namespace",
+        metavar="NAME",
+        help="Know only answers of this name, and keep new ones under it; by default "
+        "AIRQUERY_CACHE_NAMESPACE.",
+    ),
+]
 
 
 def text_of(statement: str | None, file: Path | None) -> str:
@@ -72,12 +89,17 @@ def variables_of(given: list[str]) -> dict[str, str]:
     return {name.strip(): value for name, _, value in pairs}
 
 
-def settings_of(endpoints: Path | None, journal: str | None) -> dict[str, str | Path]:
+def settings_of(
+    endpoints: Path | None, journal: str | None, max_age: str | None, namespace: str | None
+) -> dict[str, str | Path]:
     """Return the settings that were given in place of the environment's."""
-    settings: dict[str, str | Path] = {} if endpoints is None else {"endpoints": endpoints}
-    if journal is not None:
-        settings["journal"] = journal_url(journal)
-    return settings
+    given: dict[str, str | Path | None] = {
+        "endpoints": endpoints,
+        "journal": None if journal is None else journal_url(journal),
+        "cache_max_age": max_age,
+        "cache_namespace": namespace,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def journal_url(text: str) -> str:

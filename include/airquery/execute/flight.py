@@ -27,14 +27,15 @@ class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
     `cache` says what the journal has to do with it, and `on_wire` is set from the moment it is sent
-    until it failed, or until its answer is durable. `reserved` is what it takes of a statement's
-    budget meanwhile.
+    until it failed, or until its answer is durable. Answers from before `since`, in seconds since
+    1970, are too old for it. `reserved` is what it takes of a statement's budget meanwhile.
     """
 
     request: Request
     payer: Statement
     waiting: list[Statement]
     cache: Cache = "reuse"
+    since: float = 0.0
     on_wire: bool = False
     reserved: tuple[Spending, Amount] | None = None
 

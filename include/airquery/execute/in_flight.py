@@ -34,7 +34,7 @@ class InFlight:
         self._flights: dict[bytes, Flight] = {}
 
     def join(
-        self, requests: Iterable[Request], statement: Statement, cache: Cache
+        self, requests: Iterable[Request], statement: Statement, cache: Cache, since: float = 0.0
     ) -> dict[bytes, Flight]:
         """Let a statement wait for requests; return the flights that are new with it."""
         new: dict[bytes, Flight] = {}
@@ -42,10 +42,11 @@ class InFlight:
             for request in requests:
                 flight = self._flights.get(request.key)
                 if flight is None:
-                    flight = Flight(request, statement, [statement], cache)
+                    flight = Flight(request, statement, [statement], cache, since)
                     self._flights[request.key] = new[request.key] = flight
                     continue
                 flight.waiting.append(statement)
+                flight.since = max(flight.since, since)
                 if flight.cache == "off":
                     # One who wants the answer remembered is enough.
                     flight.cache = cache

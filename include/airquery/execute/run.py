@@ -86,10 +86,11 @@ class Engine:
         journal cannot be read.
         """
         new, forgotten = statement.claim(requests, strict=strict)
+        since = statement.since(self._clock.time())
         # What this statement refreshed and forgot is fresh.
         known = list(new) if cache == "reuse" else list(forgotten)
         try:
-            records = self._journal.get_many(known) if known else {}
+            records = self._lookup(known, since) if known else {}
         except JournalError as problem:
             failed = Result(outcome=unsendable(problem), source="endpoint")
             statement.settle_unpaid(dict.fromkeys(new, failed))
@@ -109,9 +110,13 @@ class Engine:
         """Send what nobody is asking yet; wait with those who ask for what somebody is."""
         # The flights stand before they are claimed: whoever asks the same from here on joins them,
         # and what was answered before cannot be claimed. So no request is sent twice.
-        mine = self._in_flight.join(new.values(), statement, cache)
+        since = statement.since(self._clock.time())
+        mine = self._in_flight.join(new.values(), statement, cache, since)
         try:
-            claimed = self._journal.claim(list(mine)) if mine and cache == "reuse" else set(mine)
+            claimed = set(mine)
+            if mine and cache == "reuse":
+                claimed, left = self._journal.claim(list(mine), since=since)
+                statement.note_left(len(left))
         except JournalError as problem:
             for flight in mine.values():
                 self._land(flight, Ending(outcome=unsendable(problem)))
@@ -123,17 +128,19 @@ class Engine:
         if mine:
             self._loop.call_soon_threadsafe(self._hold, mine)
 
-    def remembered(self, like: Request, keys: Sequence[bytes]) -> dict[bytes, Result]:
+    def remembered(
+        self, like: Request, keys: Sequence[bytes], statement: Statement
+    ) -> dict[bytes, Result]:
         """Return what the journal has of requests that differ from `like` in their input alone.
 
-        Raises `JournalError`.
+        What is too old for the statement is left out. Raises `JournalError`.
         """
-        records = self._journal.get_many(keys)
+        records = self._lookup(keys, statement.since(self._clock.time()))
         return {key: self._replayed(like, record) for key, record in records.items()}
 
-    def known(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return which requests the journal answers. Raises `JournalError`."""
-        return set(self._journal.get_many(keys))
+    def known(self, keys: Sequence[bytes], statement: Statement) -> set[bytes]:
+        """Return which requests the journal answers for a statement. Raises `JournalError`."""
+        return set(self._lookup(keys, statement.since(self._clock.time())))
 
     def recent(self, endpoint: str, *, most: int) -> list[Record]:
         """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""
@@ -235,21 +242,32 @@ class Engine:
             await asyncio.sleep(HELD_POLL_S)
             for key in [k for k, flight in self._held.items() if not self._in_flight.has(flight)]:
                 del self._held[key]
-            keys = list(self._held)
+            held = {key: flight.since for key, flight in self._held.items()}
             try:
-                remembered, claimed = await asyncio.to_thread(self._ask_journal, keys)
+                remembered, claimed = await asyncio.to_thread(self._ask_journal, held)
             except JournalError as problem:
-                for key in keys:
+                for key in held:
                     self._land(self._held.pop(key), Ending(outcome=unsendable(problem)))
                 continue
             for key, record in remembered.items():
                 flight = self._held.pop(key)
                 self._in_flight.settle(flight, self._replayed(flight.request, record))
-            self._launch([self._held.pop(key) for key in keys if key in claimed])
+            self._launch([self._held.pop(key) for key in held if key in claimed])
 
-    def _ask_journal(self, keys: Sequence[bytes]) -> tuple[dict[bytes, Record], set[bytes]]:
-        remembered = self._journal.get_many(keys)
-        return remembered, self._journal.claim([key for key in keys if key not in remembered])
+    def _ask_journal(self, held: Mapping[bytes, float]) -> tuple[dict[bytes, Record], set[bytes]]:
+        """Return the answers that others gave by now, and what may be asked in their place."""
+        remembered: dict[bytes, Record] = {}
+        claimed: set[bytes] = set()
+        for since in set(held.values()):
+            keys = [key for key, own in held.items() if own == since]
+            remembered |= self._lookup(keys, since)
+            missing = [key for key in keys if key not in remembered]
+            claimed |= self._journal.claim(missing, since=since).keys
+        return remembered, claimed
+
+    def _lookup(self, keys: Sequence[bytes], since: float) -> dict[bytes, Record]:
+        records = self._journal.get_many(keys)
+        return {key: record for key, record in records.items() if record.created_at >= since}
 
     def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
@@ -271,7 +289,8 @@ class Engine:
             self._land(flight, ending)
             return
         record = self._record(flight.request, ending)
-        written = self._journal.append(record, replace=flight.cache == "refresh")
+        replace = flight.cache == "refresh" or flight.since > 0.0
+        written = self._journal.append(record, replace=replace)
         written.add_done_callback(partial(self._durable, flight, ending))
 
     def _durable(self, flight: Flight, ending: Ending, written: Future[None]) -> None:

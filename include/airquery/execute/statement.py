@@ -68,16 +68,26 @@ class Statement:
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
+    `max_age_s` is how old a remembered answer may be, None for any age. `left` counts the requests
+    that were taken over from processes which ended without a word.
     """
 
     def __init__(
-        self, cancel: Cancel | None = None, *, collected: bool = False, window: int = WINDOW
+        self,
+        cancel: Cancel | None = None,
+        *,
+        collected: bool = False,
+        window: int = WINDOW,
+        max_age_s: float | None = None,
     ) -> None:
         self.cancel = cancel or Cancel()
         self.collected = collected
         self.spending: Spending | None = None
         self.reading = True
         self.paced = False
+        self.left = 0
+        self._max_age_s = max_age_s
+        self._since: float | None = None
         self._window = window
         self._lock = threading.RLock()
         self._ended = threading.Condition(self._lock)
@@ -114,6 +124,20 @@ class Statement:
             raise raised_by(self._fatal)
         if self.collected:
             self.check_ratios()
+
+    def since(self, now: float) -> float:
+        """Return from when on answers are young enough, in seconds since 1970.
+
+        It is the same for the whole statement: equal rows get equal answers.
+        """
+        if self._since is None:
+            self._since = 0.0 if self._max_age_s is None else now - self._max_age_s
+        return self._since
+
+    def note_left(self, count: int) -> None:
+        """Count requests that were taken over from a process that ended without a word."""
+        with self._lock:
+            self.left += count
 
     def abandon(self) -> None:
         """Let nobody work for it any more: its rows are not wanted."""

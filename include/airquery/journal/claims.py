@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 
 if TYPE_CHECKING:
@@ -26,6 +26,25 @@ RENEWALS_PER_LEASE = 3
 RETRY_S = 1.0
 
 
+class Taken(NamedTuple):
+    """What was claimed: `keys`, and those of them that somebody `left` who ended without a word.
+
+    Those may have been in flight then, and may be paid for twice.
+    """
+
+    keys: set[bytes]
+    left: set[bytes]
+
+
+class Holder(NamedTuple):
+    """A process that holds claims; one that has not `ended` may still send them."""
+
+    host: str
+    pid: int
+    requests: int
+    ended: bool
+
+
 class ClaimTable(Protocol):
     """Where a database keeps the claims of one owner beside those of others.
 
@@ -34,8 +53,8 @@ class ClaimTable(Protocol):
 
     faults: tuple[type[Exception], ...]
 
-    def take(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Take those that nobody has answered and nobody else who lives has taken."""
+    def take(self, keys: Sequence[bytes], *, since: float) -> Taken:
+        """Take those that nobody has answered `since` and nobody else who lives has taken."""
 
     def give_back(self, keys: Sequence[bytes]) -> None:
         """Delete those of the owner's claims."""
@@ -45,6 +64,9 @@ class ClaimTable(Protocol):
 
     def leave(self) -> None:
         """Delete all claims of the owner."""
+
+    def holders(self) -> list[Holder]:
+        """Count the claims of each process."""
 
     def close(self) -> None:
         """Let go of the database."""
@@ -67,16 +89,18 @@ class Claims:
         self._keeper = threading.Thread(target=self._keep, name="airquery-claims", daemon=True)
         self._keeper.start()
 
-    def acquire(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Take those of `keys` that nobody has answered and nobody else has taken.
+    def acquire(self, keys: Sequence[bytes], *, since: float = 0.0) -> Taken:
+        """Take those of `keys` that nobody has answered `since` and nobody else has taken.
 
         Raises what the table raises.
         """
         with self._lock:
-            free = self._table.take(keys)
+            taken = self._table.take(keys, since=since)
             self._times += 1
-            self._taken.update(dict.fromkeys(free, self._times))
-        return free
+            self._taken.update(dict.fromkeys(taken.keys, self._times))
+        if taken.left:
+            log.warning("claims taken over from a process that ended count=%d", len(taken.left))
+        return taken
 
     def release(self, keys: Iterable[bytes]) -> None:
         """Give keys back soon; those that are not this process's are left alone."""
@@ -90,6 +114,11 @@ class Claims:
         with self._lock:
             for key in keys:
                 self._taken.pop(key, None)
+
+    def holders(self) -> list[Holder]:
+        """Count the claims of each process. Raises what the table raises."""
+        with self._lock:
+            return self._table.holders()
 
     def close(self) -> None:
         """Give everything back."""

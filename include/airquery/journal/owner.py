@@ -36,6 +36,12 @@ def is_alive(owner: str) -> bool:
     return True
 
 
+def place_of(owner: str) -> tuple[str, int]:
+    """Return the host's name and the number of an owner's process."""
+    where, pid, _ = owner.split(" ")
+    return where.partition("/")[0], int(pid)
+
+
 def _here() -> str:
     """Name the machine's run, and the room in it where processes have their numbers."""
     parts = [socket.gethostname()]

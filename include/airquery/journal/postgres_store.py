@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
+    from airquery.journal.claims import Holder, Taken
     from airquery.journal.postgres_link import Cursor
     from airquery.journal.record import Record, Row
     from airquery.journal.stats import Held
@@ -68,13 +69,17 @@ class PostgresJournal:
             found |= {record.key: record for record in self._read(_query("answer_lookup"), (some,))}
         return found
 
-    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+    def claim(self, keys: Sequence[bytes], *, since: float = 0.0) -> Taken:
         """Return those of `keys` that this process may send now. Raises `JournalError`."""
-        return self._claims.acquire(keys)
+        return self._claims.acquire(keys, since=since)
 
     def release(self, keys: Sequence[bytes]) -> None:
         """Let others send what this process claimed and will not answer."""
         self._claims.release(keys)
+
+    def holders(self) -> list[Holder]:
+        """Count what each process has claimed and not answered. Raises `JournalError`."""
+        return self._claims.holders()
 
     def append(self, record: Record, *, replace: bool = False) -> Future[None]:
         """Keep a record; the future is done when it would survive a loss of power.

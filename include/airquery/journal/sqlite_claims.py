@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import airquery_sql
-from airquery.journal.owner import is_alive, new_owner
+from airquery.journal.claims import Holder, Taken
+from airquery.journal.owner import is_alive, new_owner, place_of
 from airquery.journal.transaction import in_chunks, marks, transaction
 
 
@@ -25,24 +26,33 @@ class SqliteClaimTable:
         self._lease_s = lease_s
         self._owner = new_owner()
 
-    def take(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Take those that nobody has answered and nobody else who lives has taken."""
+    def take(self, keys: Sequence[bytes], *, since: float) -> Taken:
+        """Take those that nobody has answered `since` and nobody else who lives has taken."""
         with transaction(self._connection):
-            free = set(keys)
-            alive: dict[str, bool] = {}
+            free: set[bytes] = set(keys)
+            left: set[bytes] = set()
             for some in in_chunks(keys):
-                query = f"SELECT key FROM answer WHERE key IN ({marks(some)})"  # noqa: S608  (only ?)
-                free.difference_update(key for (key,) in self._connection.execute(query, some))
-                query = (
-                    f"SELECT key, owner FROM claim WHERE key IN ({marks(some)}) AND expires_at > ?"  # noqa: S608
-                )
-                for key, owner in self._connection.execute(query, [*some, time.time()]).fetchall():
-                    if owner != self._owner and alive.setdefault(owner, is_alive(owner)):
-                        free.discard(key)
+                query = f"SELECT key FROM answer WHERE key IN ({marks(some)}) AND created_at >= ?"  # noqa: S608  (only ?)
+                rows = self._connection.execute(query, [*some, since])
+                free.difference_update(key for (key,) in rows)
+                for key, holds in self._others(some):
+                    (free.discard if holds else left.add)(key)
             until = time.time() + self._lease_s
-            rows = [(key, self._owner, until) for key in free]
-            self._connection.executemany(airquery_sql.read("journal/claim_take.sql"), rows)
-        return free
+            taken = [(key, self._owner, until) for key in free]
+            self._connection.executemany(airquery_sql.read("journal/claim_take.sql"), taken)
+        return Taken(free, left & free)
+
+    def _others(self, keys: Sequence[bytes]) -> list[tuple[bytes, bool]]:
+        """Return which keys others have claimed, and whether they still hold them."""
+        query = f"SELECT key, owner, expires_at FROM claim WHERE key IN ({marks(keys)})"  # noqa: S608
+        rows = self._connection.execute(query, keys).fetchall()
+        now = time.time()
+        alive = {owner: is_alive(owner) for owner in {row[1] for row in rows}}
+        return [
+            (key, expires_at > now and alive[owner])
+            for key, owner, expires_at in rows
+            if owner != self._owner
+        ]
 
     def give_back(self, keys: Sequence[bytes]) -> None:
         """Delete those of the owner's claims."""
@@ -60,6 +70,15 @@ class SqliteClaimTable:
         """Delete all claims of the owner."""
         with transaction(self._connection):
             self._connection.execute("DELETE FROM claim WHERE owner = ?", (self._owner,))
+
+    def holders(self) -> list[Holder]:
+        """Count the claims of each process."""
+        query = "SELECT owner, count(*), max(expires_at) FROM claim GROUP BY owner ORDER BY owner"
+        now = time.time()
+        return [
+            Holder(*place_of(owner), count, ended=until <= now or not is_alive(owner))
+            for owner, count, until in self._connection.execute(query)
+        ]
 
     def close(self) -> None:
         """Let go of the database."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from airquery.journal.claims import Holder, Taken
     from airquery.journal.record import Record, Row
     from airquery.journal.stats import Held
     from airquery.journal.writer import Written
@@ -79,14 +80,19 @@ class SqliteJournal:
                     found[row[0]] = restored(row)
         return found
 
-    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+    def claim(self, keys: Sequence[bytes], *, since: float = 0.0) -> Taken:
         """Return those of `keys` that this process may send now. Raises `JournalError`."""
         with self._explained():
-            return self._claims.acquire(keys)
+            return self._claims.acquire(keys, since=since)
 
     def release(self, keys: Sequence[bytes]) -> None:
         """Let others send what this process claimed and will not answer."""
         self._claims.release(keys)
+
+    def holders(self) -> list[Holder]:
+        """Count what each process has claimed and not answered. Raises `JournalError`."""
+        with self._explained():
+            return self._claims.holders()
 
     def append(self, record: Record, *, replace: bool = False) -> Future[None]:
         """Keep a record; the future is done when it would survive a loss of power.

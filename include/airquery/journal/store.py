@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
+    from airquery.journal.claims import Holder, Taken
     from airquery.journal.record import Record
     from airquery.journal.stats import Held, Pruned
 
@@ -23,11 +24,15 @@ class Journal(Protocol):
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
         """Return the records of those keys that are known. Raises `JournalError`."""
 
-    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+    def claim(self, keys: Sequence[bytes], *, since: float = 0.0) -> Taken:
         """Return those of `keys` that this process may send now. Raises `JournalError`.
 
-        The others are answered by now, or claimed by another process.
+        The others are claimed by another process, or answered; an answer from before `since`, in
+        seconds since 1970, is none.
         """
+
+    def holders(self) -> list[Holder]:
+        """Count what each process has claimed and not answered. Raises `JournalError`."""
 
     def release(self, keys: Sequence[bytes]) -> None:
         """Let others send what this process claimed and will not answer."""

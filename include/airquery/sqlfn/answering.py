@@ -17,7 +17,6 @@ from airquery.errors import StatementError
 from airquery.output.column import text_column
 from airquery.sqlfn.pictures import read_images
 from airquery.sqlfn.remembered import NULL, told
-from airquery.sqlfn.running import Running
 from airquery.tasks.steps import Ended, Progress
 
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from airquery.plan.estimate import Tally
     from airquery.request import Request
     from airquery.sqlfn.call import Call
-    from airquery.sqlfn.running import Told
+    from airquery.sqlfn.running import Running, Told
     from airquery.sqlfn.session import Session
     from airquery.tasks.steps import Row
 
@@ -72,7 +71,7 @@ def answer_chunk(
             "does not say where one ends. Run it with airquery.run, `airquery sql` or an operator.",
         )
     # Inline: each chunk is a statement of its own, and Ctrl-C is the only way to stop it.
-    running = Running(session.interrupts.cancel())
+    running = session.unplanned(session.interrupts.cancel())
     running.statement.collected = True
     try:
         known = told(session, running, call, requests)
@@ -152,7 +151,7 @@ class _Chunk:
             call.endpoint,
             needed,
             rows=len(self._open),
-            answered=self._engine.known if reads_journal else _none_remembered,
+            answered=self._known if reads_journal else _none_remembered,
         )
         if self._open and call.steps.repeats:
             tally.note(
@@ -160,6 +159,9 @@ class _Chunk:
                 "is not counted"
             )
         return pa.nulls(self._count, pa.string())
+
+    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
+        return self._engine.known(keys, self._statement)
 
     def collected(self) -> pa.Array[Any]:
         """Begin what the rows need, and return the column with NULL for what is not known yet."""

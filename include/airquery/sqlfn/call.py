@@ -66,6 +66,7 @@ class Call:
     system: str | None
     files: Files
     cache: Cache
+    namespace: str | None
     max_error_ratio: float | None
     rows_per_prompt: int
     as_text: bool
@@ -99,6 +100,7 @@ class Call:
             parameters=self.parameters,
             response_format=self.response_format,
             rows_per_prompt=rows,
+            namespace=self.namespace,
             around=self.alike()[1] if plain else None,
         )
 
@@ -115,6 +117,7 @@ class Call:
                 parameters=self.parameters,
                 response_format=self.response_format,
                 rows_per_prompt=self.rows_per_prompt,
+                namespace=self.namespace,
             )
             self._alike.append((alike, around_input(alike)))
         return self._alike[0]
@@ -138,8 +141,10 @@ class Call:
         return self.form.structure(self.shape.structure)
 
 
-def resolve(text: str, registry: Registry, rules: Rules) -> Call:
+def resolve(text: str, registry: Registry, rules: Rules, *, namespace: str | None = None) -> Call:
     """Check the constant arguments of a call and put them in the form the engine needs.
+
+    `namespace` is the part of the journal that its answers are kept in.
 
     Raises:
         UnknownEndpoint, InvalidEndpoint: the endpoint cannot be asked.
@@ -166,6 +171,7 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
         system=task.system if task.system is not None else given.system,
         files=given.files,
         cache=given.cache,
+        namespace=namespace,
         max_error_ratio=given.max_error_ratio,
         rows_per_prompt=given.rows_per_prompt,
         as_text=task.as_text,

@@ -60,7 +60,7 @@ def _told(
     strangers = running.statement.strangers(set(keys.values()))
     if not strangers:
         return known
-    values = _values(call, session.engine.remembered(call.alike()[0], strangers))
+    values = _values(call, session.engine.remembered(call.alike()[0], strangers, running.statement))
     running.statement.note_remembered(call.endpoint, values)
     fresh = {text: Told(key, values[key]) for text, key in keys.items() if key in values}
     running.remember({(id(call), text): found for text, found in fresh.items()})

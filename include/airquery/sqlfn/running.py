@@ -45,9 +45,9 @@ class Running:
     With a `tally` it only counts what it would ask, and sends nothing.
     """
 
-    def __init__(self, cancel: Cancel | None = None) -> None:
+    def __init__(self, cancel: Cancel | None = None, *, max_age_s: float | None = None) -> None:
         self.tally: Tally | None = None
-        self.statement = Statement(cancel)
+        self.statement = Statement(cancel, max_age_s=max_age_s)
         self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
         # Held while rows are looked up: who comes to the same rows meanwhile finds them here.
         self.telling = threading.Lock()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from airquery.freshness import Freshness
 from airquery.sqlfn.call import Call, Rules, resolve
 from airquery.sqlfn.running import Running
 
@@ -36,6 +37,7 @@ class Session:
     warehouse: str
     usage: UsageFile
     rules: Rules = field(default_factory=Rules)
+    freshness: Freshness = field(default_factory=Freshness)
     errors: dict[int, BaseException] = field(default_factory=dict)
     _engine: Engine | None = None
     _running: dict[int, Running] = field(default_factory=dict)
@@ -56,8 +58,12 @@ class Session:
         """Open a statement and give it the number that its calls will show."""
         with self._lock:
             number = next(self._numbers)
-            running = self._running[number] = Running(cancel)
+            running = self._running[number] = self.unplanned(cancel)
         return number, running
+
+    def unplanned(self, cancel: Cancel | None) -> Running:
+        """Open a statement that has no number."""
+        return Running(cancel, max_age_s=self.freshness.max_age_s)
 
     def end(self, number: int) -> None:
         """Close a statement: what only it wanted is not sent any more."""
@@ -89,5 +95,7 @@ class Session:
             with self._resolving:
                 call = self._calls.get(given)
                 if call is None:
-                    call = self._calls[given] = resolve(given, self.registry, self.rules)
+                    call = self._calls[given] = resolve(
+                        given, self.registry, self.rules, namespace=self.freshness.namespace
+                    )
         return call
