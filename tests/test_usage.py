@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airquery
-from airquery.connection import connect
+from airquery.connection import close_engines, connect
 from airquery.endpoints.endpoint import Limits, Price
 from airquery.errors import RowFailed
 from airquery.testing import Reply
@@ -15,10 +15,12 @@ from airquery.testing import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import duckdb
 
     from airquery.testing import EndpointServer
+    from tests.postgres_server import PostgresServer
 
 FIGURES = (
     "SELECT outcome, endpoint, model, rows, requests, sent, from_journal, failed, not_asked,"
@@ -30,6 +32,16 @@ FIGURES = (
 def asked(rows: int, endpoint: str = "llm", *more: str) -> str:
     arguments = ", ".join([f"'{endpoint}'", "'row ' || i % 5", *more])
     return f"SELECT ai_query({arguments}) AS a FROM range({rows}) AS t(i)"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[airquery.Settings]:
+    given = {"home": str(tmp_path / "home")}
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        given["journal"] = server.new_database()
+    yield airquery.Settings.read(**given)
+    close_engines()
 
 
 @pytest.fixture
@@ -98,6 +110,7 @@ def test_a_run_that_was_stopped_or_failed_leaves_its_rows_too(
     assert rows == [("budget_stopped", 3, 2, 1, 1), ("aborted", 1, 1, 1, 0)]
 
 
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_a_file_that_cannot_be_written_loses_no_run_and_is_said(
     priced: duckdb.DuckDBPyConnection, settings: airquery.Settings
 ) -> None:

@@ -22,7 +22,7 @@ from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
-from airquery.usage import UsageFile
+from airquery.usage import usage_table
 
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def register(
             ),
             freshness=known.freshness(),
             warehouse=known.warehouse,
-            usage=UsageFile(known.usage_path()),
+            usage=usage_table(known),
         )
         add_functions(connection, session)
     add_macros(connection)

@@ -10,20 +10,20 @@ transaction, temporary tables, the time), requests are collected there first, ro
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
-from airquery.errors import AirqueryError
+from airquery.errors import AirqueryError, JournalError
 from airquery.execute.budget import outcome_of
 from airquery.execute.statement import Cancel
 from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
+from airquery.usage import keep
 
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ def _keep_usage(session: Session, job: Job, outcome: RunOutcome) -> tuple[str, .
     if not usage:
         return ()
     try:
-        session.usage.append(usage, outcome=outcome, ended_at=job.time())
-    except (sqlite3.Error, OSError) as problem:
-        log.warning("what was asked could not be written to %s: %s", session.usage.path, problem)
-        return (f"what was asked could not be written to {session.usage.path}: {problem}",)
+        keep(session.usage, usage, outcome=outcome, ended_at=job.time())
+    except JournalError as problem:
+        log.warning("what the run asked is not in airquery_usage(): %s", problem)
+        return (f"what the run asked is not in airquery_usage(): {problem}",)
     return ()
 
 

@@ -137,11 +137,6 @@ class Settings:
         """Return the file that the journal is kept in, if it is SQLite's."""
         return Path(self.journal.removeprefix(SQLITE))
 
-    def usage_path(self) -> Path:
-        """Return the file of usage: beside the journal, or at home if that is on a server."""
-        beside = self.journal_path().parent if self.journal.startswith(SQLITE) else self.home
-        return beside / "usage.db"
-
 
 def _variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"

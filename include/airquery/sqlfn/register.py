@@ -31,6 +31,7 @@ from airquery.output.value import Shape, json_texts
 from airquery.sqlfn.answering import answer_chunk
 from airquery.sqlfn.functions import FOLDER, MODE
 from airquery.sqlfn.schema_of import schema_of_json
+from airquery.usage import as_json
 
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def _stand_ins(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int) -> None:
     text = "VARCHAR"
     connection.create_function("_ai_session", lambda: number, [], "BIGINT")
-    connection.create_function("_ai_usage", session.usage.as_json, [], text)
+    usage = session.usage
+    connection.create_function("_ai_usage", lambda: as_json(usage), [], text)
     connection.create_function(
         "_ai_schema", _schema_function(session), ["BIGINT", text], text, null_handling=SPECIAL
     )

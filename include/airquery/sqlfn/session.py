@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airquery.execute.interrupt import Interrupts
     from airquery.execute.run import Engine
     from airquery.execute.statement import Cancel
-    from airquery.usage import UsageFile
+    from airquery.usage import UsageTable
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -35,7 +35,7 @@ class Session:
     open_engine: Callable[[], Engine]
     interrupts: Interrupts
     warehouse: str
-    usage: UsageFile
+    usage: UsageTable
     rules: Rules = field(default_factory=Rules)
     freshness: Freshness = field(default_factory=Freshness)
     errors: dict[int, BaseException] = field(default_factory=dict)
