@@ -24,8 +24,10 @@ MIGRATED := .airflow/.migrated
 DUCKDB_15 := build/duckdb-1.5
 ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/test_run.py \
 	tests/warehouse $(addprefix tests/contract/test_, signature.py return_types.py response_format.py errors.py)
-# On every core, up to four; tests/conftest.py says which tests stay together.
-PYTEST := $(VENV)/python -m pytest -q -n auto --maxprocesses=4 --dist=loadgroup
+# Tests wait for disks and servers half of their time: one more than there are cores, up to four.
+# tests/conftest.py says which tests stay together.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 4 ? cores + 1 : 4)))
+PYTEST := $(VENV)/python -m pytest -q -n $(WORKERS) --dist=loadgroup
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.
