@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,8 @@ from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import JournalError
 from airquery.execute.answers import Result
-from airquery.execute.flight import Cache, Ending, Flight, unsendable
+from airquery.execute.breaker import opened
+from airquery.execute.flight import Cache, Ending, Flight, refused, unsendable, whole_failure
 from airquery.execute.in_flight import InFlight
 from airquery.execute.lane import Lane
 from airquery.execute.order import by_beginning
@@ -177,6 +179,7 @@ class Engine:
 
     def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
+        endings, broken = self._judged(flights, endings)
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
         for flight, ending in zip(flights, endings, strict=True):
@@ -190,6 +193,33 @@ class Engine:
                 self._land(flight, ending)
         if again:
             self._lane(flights[0].request.endpoint).add([Parcel(group) for group in again])
+        fatal = whole_failure(endings)
+        if fatal is not None and fatal.fatal and endings[0].attempts:
+            self._spare(flights[0].request.endpoint, fatal, everybody=not broken)
+
+    def _judged(
+        self, flights: Sequence[Flight], endings: Sequence[Ending]
+    ) -> tuple[Sequence[Ending], bool]:
+        """Make fatal what every request of those who wait ended in so far; True if it was not."""
+        failure = whole_failure(endings)
+        if endings[0].attempts == 0:
+            return endings, False
+        endpoint = flights[0].request.endpoint
+        waiting = {statement for flight in flights for statement in flight.waiting}
+        outcome = endings[0].outcome if failure is None else failure
+        broken = [s.breakers[endpoint.name].ended(outcome) for s in waiting]
+        if failure is None or failure.fatal or not broken or not all(broken):
+            return endings, False
+        fatal = opened(failure, endpoint=endpoint.name)
+        return [replace(ending, outcome=fatal) for ending in endings], True
+
+    def _spare(self, endpoint: Endpoint, fatal: Failure, *, everybody: bool) -> None:
+        """End what is not on the wire as it would end there: for all, or for who was told so."""
+        for other in self._in_flight.unsent_to(endpoint):
+            if everybody or refused([other]) is not None:
+                unsent = Ending(outcome=fatal)
+                self._in_flight.account(other, unsent)
+                self._land(other, unsent)
 
     def _launch(self, flights: Iterable[Flight]) -> None:
         lanes: dict[Lane, list[Parcel]] = {}
@@ -295,12 +325,6 @@ class Engine:
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
         self._in_flight.settle(flight, result)
-        if isinstance(ending.outcome, Failure) and ending.outcome.fatal and ending.attempts:
-            # Nobody who waits for this endpoint has to find it out by a request of its own.
-            for other in self._in_flight.unsent_to(flight.request.endpoint):
-                unsent = Ending(outcome=ending.outcome)
-                self._in_flight.account(other, unsent)
-                self._land(other, unsent)
 
     def _replayed(self, request: Request, record: Record) -> Result:
         """Read a remembered reply as if it came now."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Failure
 from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
+from airquery.execute.breaker import Breaker
 from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
 
@@ -68,6 +69,7 @@ class Statement:
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
+    `breakers` know an endpoint by its name that answers nobody; only the engine's loop asks them.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Statement:
         self.cancel = cancel or Cancel()
         self.collected = collected
         self.spending: Spending | None = None
+        self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
         self.paced = False
         self._window = window
