@@ -320,7 +320,9 @@ def spend(journal: Journal, day: date, *spent: Spent) -> None:
     journal.append(record(0)).result(timeout=30)
 
 
-def test_what_several_spent_on_a_day_is_summed_up_and_told_apart(one: Journal, other: Journal) -> None:
+def test_what_several_spent_on_a_day_is_summed_up_and_told_apart(
+    one: Journal, other: Journal
+) -> None:
     dollars = Spent("dag:a", "USD", 1, 10, 0.25)
     spend(one, TODAY, dollars, Spent("endpoint:e", "USD", 1, 10, 0.25))
     spend(one, TODAY, dollars, Spent("dag:a", "EUR", 1, 5, 0.5))

@@ -27,7 +27,7 @@ class Flight:
     """A request on its way, and the statements that wait for it; `payer` is the one it counts for.
 
     `cache` says what the journal has to do with it, and `on_wire` is set from the moment it is sent
-    until it failed, or until its answer is durable. `reserved` is what it takes of a statement's
+    until it failed, or until its answer is durable. `reserved` is what it takes of each
     budget meanwhile.
     """
 
@@ -36,7 +36,7 @@ class Flight:
     waiting: list[Statement]
     cache: Cache = "reuse"
     on_wire: bool = False
-    reserved: tuple[Spending, Amount] | None = None
+    reserved: tuple[tuple[Spending, Amount], ...] = ()
 
     def leave(self, statement: Statement) -> bool:
         """Stop waiting for it; True if that leaves nobody."""

@@ -30,11 +30,13 @@ from airquery.execute.order import by_beginning
 from airquery.execute.parcel import Parcel
 from airquery.execute.together import smaller, together
 from airquery.journal.record import Record
+from airquery.journal.spent import utc_day
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
     from concurrent.futures import Future
+    from datetime import date
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.exchange import Exchange
@@ -90,8 +92,11 @@ class Engine:
         new, forgotten = statement.claim(requests, strict=strict)
         # What this statement refreshed and forgot is fresh.
         known = list(new) if cache == "reuse" else list(forgotten)
+        endpoints = {one.endpoint.name: one.endpoint for one in new.values()}
         try:
             records = self._journal.get_many(known) if known else {}
+            if scopes := self._in_flight.unread(statement, endpoints.values()):
+                self._read_spending(scopes)
         except JournalError as problem:
             failed = Result(outcome=unsendable(problem), source="endpoint")
             statement.settle_unpaid(dict.fromkeys(new, failed))
@@ -100,11 +105,16 @@ class Engine:
             statement.settle_unpaid(
                 {key: self._replayed(new.pop(key), record) for key, record in records.items()}
             )
-        spending = statement.spending
-        if new and spending is not None and spending.closed:
-            unasked = Result(outcome=spending.refusal(), source="endpoint")
-            statement.settle_unpaid(dict.fromkeys(new, unasked))
-        elif new:
+        closed = self._in_flight.closed(statement, endpoints.values(), self._today())
+        if closed:
+            unasked = {
+                key: Result(outcome=closed[request.endpoint.name], source="endpoint")
+                for key, request in new.items()
+                if request.endpoint.name in closed
+            }
+            statement.settle_unpaid(unasked)
+            new = {key: request for key, request in new.items() if key not in unasked}
+        if new:
             self._begin(new, statement, cache)
 
     def _begin(self, new: Mapping[bytes, Request], statement: Statement, cache: Cache) -> None:
@@ -168,7 +178,35 @@ class Engine:
 
     def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
         """Say whether a budget lets a flight be sent now or later, or return what it ends as."""
-        return self._in_flight.admit(flight)
+        day = self._today()
+        if self._in_flight.stale(self._clock.monotonic(), day):
+            self._loop.run_in_executor(None, self._refresh_spending)
+        return self._in_flight.admit(flight, day)
+
+    def _today(self) -> date:
+        return utc_day(self._clock.time())
+
+    def _read_spending(self, scopes: AbstractSet[str] = frozenset()) -> None:
+        """Learn what other processes spent today. Raises `JournalError`."""
+        day = self._today()
+        self._in_flight.learn(day, self._journal.spent(day, elsewhere=True), scopes)
+
+    def _refresh_spending(self) -> None:
+        """Learn it again; if that cannot be, the last figures hold until the next time."""
+        try:
+            self._read_spending()
+        except JournalError as problem:
+            log.warning("what others spent today could not be read: %s", problem)
+
+    def _account(self, flight: Flight, ending: Ending) -> None:
+        """Count what a flight cost, here and in the journal, before its answer is kept there."""
+        day = self._today()
+        spent, waited = self._in_flight.account(flight, ending, day)
+        if spent:
+            kept = isinstance(ending.outcome, Answer) and flight.cache != "off"
+            self._journal.spend(day, spent, alone=not kept)
+        if waited:
+            self._loop.call_soon(self._look_again)
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
@@ -185,8 +223,7 @@ class Engine:
         for flight, ending in zip(flights, endings, strict=True):
             if flight.request.key in relaunched:
                 continue
-            if self._in_flight.account(flight, ending):
-                self._loop.call_soon(self._look_again)
+            self._account(flight, ending)
             if isinstance(ending.outcome, Answer):
                 self._remember(flight, ending)
             else:
@@ -218,7 +255,7 @@ class Engine:
         for other in self._in_flight.unsent_to(endpoint):
             if everybody or refused([other]) is not None:
                 unsent = Ending(outcome=fatal)
-                self._in_flight.account(other, unsent)
+                self._account(other, unsent)
                 self._land(other, unsent)
 
     def _launch(self, flights: Iterable[Flight]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
-    from airquery.execute.budget import Spending
+    from airquery.execute.budget import Budget, Spending
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
@@ -68,8 +68,8 @@ class Statement:
 
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
-    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
-    `breakers` know an endpoint by its name that answers nobody; only the engine's loop asks them.
+    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget,
+    and `per_day` what all who name a day's budget send. `breakers` know an endpoint by its name that answers nobody; only the engine's loop asks them.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Statement:
         self.cancel = cancel or Cancel()
         self.collected = collected
         self.spending: Spending | None = None
+        self.per_day: tuple[Budget, ...] = ()
         self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
         self.paced = False

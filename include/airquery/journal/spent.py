@@ -62,7 +62,13 @@ class Tally:
         with self._lock:
             keys, self._unwritten = sorted(self._unwritten), set()
             return [
-                (day.isoformat(), scope, currency, self.owner, *self._spent[day, scope, currency][2:])
+                (
+                    day.isoformat(),
+                    scope,
+                    currency,
+                    self.owner,
+                    *self._spent[day, scope, currency][2:],
+                )
                 for day, scope, currency in keys
             ]
 
