@@ -64,13 +64,15 @@ class Job:
         cancel: Cancel,
         clock: Clock,
         on_rows: Callable[[pa.RecordBatch], None] | None,
-        budget: Budget | None = None,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.connection = connection
         self._session = session
         self._number, self._running = session.begin(cancel)
         self.statement = self._running.statement
-        self.statement.spending = None if budget is None else Spending(budget)
+        self.statement.per_day = tuple(one for one in budgets if one.per_day is not None)
+        for own in (one for one in budgets if one.per_day is None and one.is_bound):
+            self.statement.spending = Spending(own)
         self._clock = clock
         self._began = clock.monotonic()
         self._on_rows = on_rows

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
 from airquery.errors import AirqueryError, JournalError
-from airquery.execute.budget import outcome_of
+from airquery.execute.budget import budgets_of, outcome_of
 from airquery.execute.statement import Cancel
 from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
@@ -76,7 +76,7 @@ def run(
     on_progress: Callable[[RunStats], None] | None = None,
     on_rows: Callable[[pa.RecordBatch], None] | None = None,
     cancel: Cancel | None = None,
-    budget: Budget | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Run one or more statements, their requests answered ahead.
@@ -91,8 +91,9 @@ def run(
         on_rows: called with the rows of the last query as they come, on another thread; the result
             has no table then. What it raises stops the statement.
         cancel: a flag that stops it from any thread.
-        budget: the most that may be spent. Rows that it has no room for are not asked: they end as
-            AI_FUNCTION_BUDGET_EXCEEDED, and running again with more asks only for them.
+        budget: the most that may be spent by this run, or on a day by all that name it. Rows that it
+            has no room for are not asked: they end as AI_FUNCTION_BUDGET_EXCEEDED, and running
+            again with more asks only for them.
         clock: where `seconds` are read.
 
     Raises:
@@ -102,6 +103,7 @@ def run(
         Cancelled: `cancel` was set. KeyboardInterrupt passes through once the work has stopped.
         duckdb.Error: anything DuckDB itself refuses.
     """
+    budgets = budgets_of(budget)
     session, units = prepared(connection, sql, dialect=dialect, variables=variables)
     job = Job(
         connection,
@@ -109,7 +111,7 @@ def run(
         cancel=cancel or Cancel(),
         clock=clock or SystemClock(),
         on_rows=on_rows,
-        budget=budget,
+        budgets=budgets,
     )
     try:
         finished = _supervised(job, units, on_progress)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from airquery.connection import close_engines
 from airquery.testing import EndpointServer, Reply
 
 
@@ -233,6 +234,28 @@ def test_a_budget_stops_a_command_with_an_exit_code_of_its_own_and_the_next_one_
         "asks only for them"
     )
     assert (went_on.code, went_on.out.count("row"), server.count) == (0, 5, 5)
+
+
+def test_a_days_budget_is_shared_by_the_commands_that_name_it_and_can_be_looked_at(
+    command: Command, server: EndpointServer
+) -> None:
+    daily = ("--budget-requests", "7", "--budget-per-day", "reviews")
+
+    def ask(first: int) -> str:
+        return (
+            f"SELECT ai_query('llm', 'row ' || i, failOnError => false).result AS a"
+            f" FROM range({first}, {first + 5}) AS r(i)"
+        )
+
+    ended = [command("sql", ask(first), "--output", "csv", *daily).code for first in (0, 5)]
+    close_engines()
+    shown = command("journal", "stats").out
+
+    assert (ended, server.count) == ([0, 3], 7)
+    assert [line.replace("│", "").split() for line in shown.splitlines() if "USD" in line] == [
+        ["endpoint:llm", "7", "28", "0.000000", "USD"],
+        ["reviews", "7", "28", "0.000000", "USD"],
+    ]
 
 
 @pytest.mark.parametrize("option", ["--budget-requests", "--budget-tokens"])

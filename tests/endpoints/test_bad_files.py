@@ -92,7 +92,7 @@ def with_line(line: str) -> str:
             "temperature: 0.5",
             (
                 "field 'temperature' is unknown. Known: api, api_key, api_key_header, api_key_scheme, "
-                "base_url, format, headers, identity, limits, model, oauth, price, provider, proxy, "
+                "base_url, budget, format, headers, identity, limits, model, oauth, price, provider, proxy, "
                 "query, returns, revision, task, timeout_s, tls."
             ),
         ),
@@ -151,6 +151,14 @@ def with_line(line: str) -> str:
         (
             "price: {output_per_million: .nan}",
             "field 'price.output_per_million' is nan but should be a finite number.",
+        ),
+        (
+            "budget: {per_day: {requests: -1}}",
+            "field 'budget.per_day.requests' is -1 but should be greater than or equal to 0.",
+        ),
+        (
+            "budget: {per_day: {euros: 1}}",
+            "field 'budget.per_day.euros' is unknown. Known: money, requests, tokens.",
         ),
         (
             "price: {currency: dollars}",

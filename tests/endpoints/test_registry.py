@@ -9,6 +9,7 @@ import pytest
 
 from airquery.endpoints import Endpoint, Limits, Price, Registry, Secret
 from airquery.endpoints.declaration import endpoint_from_fields
+from airquery.endpoints.endpoint import PerDay
 from airquery.errors import InvalidEndpoint, InvalidSetting, UnknownEndpoint
 from airquery.settings import Settings
 
@@ -38,6 +39,7 @@ endpoints:
       output_tokens_per_minute: null
       hedge: false
     price: {input_per_million: 0.15, output_per_million: 0.60, currency: EUR}
+    budget: {per_day: {requests: 1000, money: 5}}
   ner:
     task: custom
     base_url: http://127.0.0.1:9000/invocations
@@ -62,6 +64,7 @@ REVIEWS_LLM = Endpoint(
         hedge=False,
     ),
     price=Price(input_per_million=0.15, output_per_million=0.6, currency="EUR"),
+    per_day=PerDay(requests=1000, money=5.0),
 )
 FIELDS = {"task": "chat", "base_url": "http://h/v1", "model": "m"}
 

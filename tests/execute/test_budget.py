@@ -268,9 +268,9 @@ def test_spending_exceeds_the_budget_by_less_than_what_was_in_flight_beyond_its_
             flying.append((amount, Amount(requests=1, tokens=used)))
             beyond += max(0, used - expected)
         if len(flying) == in_flight:
-            spending.settle(*flying.pop(0), output_tokens=None)
+            spending.account.settle(*flying.pop(0), output_tokens=None)
     for reserved, paid in flying:
-        spending.settle(reserved, paid, output_tokens=None)
+        spending.account.settle(reserved, paid, output_tokens=None)
 
-    assert spending.reserved == Amount()
-    assert spending.spent.tokens <= most + beyond
+    assert spending.account.reserved == Amount()
+    assert spending.account.spent.tokens <= most + beyond

@@ -184,7 +184,7 @@ def test_an_answer_is_on_disk_even_where_the_server_commits_early(
             setting: list[str] = []
 
             def write(cursor: Any) -> None:
-                _write(cursor, [stored(record(0))], [])
+                _write(cursor, [stored(record(0))], [], [])
                 cursor.execute("SHOW synchronous_commit")
                 setting.extend(cursor.fetchone())
 

@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from contextlib import closing
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airquery.journal.claims import Holder, Taken
+from airquery.journal.spent import Spent
 from airquery.journal.stats import Held, Pruned
 from tests.journal.records import KEYS, opened, record
 
@@ -338,3 +340,86 @@ def test_its_numbers_and_records_are_told_and_old_ones_removed(one: Journal) -> 
     assert one.prune(before=1000.0) == Pruned(records=1000, size=held.size // 11 * 10)
     assert list(one.records()) == records[1000:]
     assert one.prune(before=1000.0) == Pruned(records=0, size=0)
+
+
+TODAY, YESTERDAY = date(2026, 11, 28), date(2026, 11, 27)
+
+
+def spend(journal: Journal, day: date, *spent: Spent) -> None:
+    """Spend with an answer: it is written when that is."""
+    journal.spend(day, spent, alone=False)
+    journal.append(record(0)).result(timeout=30)
+
+
+def test_what_several_spent_on_a_day_is_summed_up_and_told_apart(
+    one: Journal, other: Journal
+) -> None:
+    dollars = Spent("dag:a", "USD", 1, 10, 0.25)
+    spend(one, TODAY, dollars, Spent("endpoint:e", "USD", 1, 10, 0.25))
+    spend(one, TODAY, dollars, Spent("dag:a", "EUR", 1, 5, 0.5))
+    spend(one, YESTERDAY, dollars)
+    spend(other, TODAY, dollars)
+
+    assert one.spent(TODAY) == other.spent(TODAY)
+    assert one.spent(TODAY) == [
+        Spent("dag:a", "EUR", 1, 5, 0.5),
+        Spent("dag:a", "USD", 3, 30, 0.75),
+        Spent("endpoint:e", "USD", 1, 10, 0.25),
+    ]
+    assert one.spent(TODAY, elsewhere=True) == [dollars]
+    assert other.spent(YESTERDAY, elsewhere=True) == [dollars]
+    assert other.spent(date(2026, 11, 29)) == []
+
+
+def test_what_was_spent_without_an_answer_is_written_as_well(url: str) -> None:
+    failed = Spent("endpoint:e", "USD", requests=1)
+    with closing(opened(url)) as journal:
+        for _ in range(3):
+            journal.spend(TODAY, [failed], alone=True)
+
+    with closing(opened(url)) as again:
+        assert again.spent(TODAY) == [failed._replace(requests=3)]
+        assert again.spent(TODAY, elsewhere=True) == [failed._replace(requests=3)]
+
+
+SPENDER = """
+import sys
+from datetime import date
+from airquery.journal.spent import Spent
+from tests.journal.records import opened, record
+journal = opened(sys.argv[1])
+for number in range(100):
+    journal.spend(date(2026, 11, 28), [Spent("s", "USD", 1, 2, 0.5)], alone=False)
+    journal.append(record(number))
+journal.append(record(100)).result(timeout=60)
+print("spent", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_spend_at_once_and_a_kill_loses_nothing_that_was_written(url: str) -> None:
+    spenders = [
+        subprocess.Popen(
+            program(SPENDER, url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for spender in spenders:
+        assert spender.stdout is not None
+        assert spender.stdout.readline() == "spent\n"
+        spender.kill()
+        spender.communicate()
+
+    with closing(opened(url)) as journal:
+        assert journal.spent(TODAY) == [Spent("s", "USD", 200, 400, 100.0)]
+
+
+def test_with_the_answers_of_a_day_goes_what_was_spent_before_it(one: Journal) -> None:
+    for day in (YESTERDAY, TODAY):
+        spend(one, day, Spent("s", "USD", 1, 2, 0.5))
+
+    noon = 1_795_867_200.0
+    one.prune(before=noon)
+
+    assert one.spent(YESTERDAY) == []
+    assert one.spent(TODAY) == [Spent("s", "USD", 1, 2, 0.5)]

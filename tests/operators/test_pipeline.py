@@ -208,7 +208,7 @@ def test_a_day_without_any_answer_fails_with_the_reason(
     dag: DAG, rows: Rows, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with EndpointServer(answer=answer) as server:
-        server.fail_when(lambda _: True, Reply(status=403))
+        server.fail_when(lambda _: True, Reply(status=400))
         connect(monkeypatch, server)
         for task in dag.tasks:
             task.retries = 0

@@ -41,13 +41,15 @@ journal = typer.Typer(
 
 @journal.command("stats")
 def show_stats(*, where: Where = None) -> None:
-    """Count the answers of each endpoint and model, and what processes have begun."""
+    """Count the answers of each endpoint and model; say what is begun and was spent today (UTC)."""
     from rich.table import Table  # noqa: PLC0415 - not needed to show the help
 
     from airquery.cli.rows import print_table  # noqa: PLC0415
+    from airquery.journal.spent import utc_day  # noqa: PLC0415
 
+    today = utc_day(time.time())
     with closing(_opened(where)) as opened:
-        found, holders = opened.stats(), opened.holders()
+        found, holders, spent = opened.stats(), opened.holders(), opened.spent(today)
     table = Table("endpoint", "model", "answers", "bytes", "oldest", "newest")
     for one in found:
         numbers = (f"{one.records:,}", f"{one.size:,}", _date(one.oldest), _date(one.newest))
@@ -55,6 +57,12 @@ def show_stats(*, where: Where = None) -> None:
     print_table(table, sys.stdout)
     records, size = sum(one.records for one in found), sum(one.size for one in found)
     typer.echo(f"{records:,} answers, {size:,} bytes")
+    if spent:
+        table = Table(f"spent on {today}", "requests", "tokens", "money")
+        for row in spent:
+            money = f"{row.money:,.6f} {row.currency}"
+            table.add_row(harmless(row.scope), f"{row.requests:,}", f"{row.tokens:,}", money)
+        print_table(table, sys.stdout)
     for holder in holders:
         typer.echo(harmless(_held_by(holder)))
 

@@ -67,6 +67,13 @@ def sql(
         float | None,
         typer.Option(min=0, help="The most money, in the currency of the endpoints' prices."),
     ] = None,
+    budget_per_day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The budget is for a day (UTC), and for all commands that give this name together.",
+        ),
+    ] = None,
     output: Annotated[
         Format,
         typer.Option(
@@ -98,7 +105,7 @@ def sql(
                 dialect=dialect,
                 database=database,
                 read_only=read_only,
-                budget=(budget_requests, budget_tokens, budget_money),
+                budget=(budget_requests, budget_tokens, budget_money, budget_per_day),
                 settings=settings_of(endpoints, journal, cache_max_age, cache_namespace),
             ),
             watch,
@@ -122,7 +129,7 @@ class _Job:
     database: str
     read_only: bool
     settings: dict[str, str | Path]
-    budget: tuple[int | None, int | None, float | None]
+    budget: tuple[int | None, int | None, float | None, str | None]
 
 
 class _Watch:
@@ -141,9 +148,8 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
     import airquery  # noqa: PLC0415 - not needed to show the help
 
     settings = airquery.Settings.read(**job.settings)
-    requests, tokens, money = job.budget
-    bounded = job.budget != (None, None, None)
-    budget = airquery.Budget(requests=requests, tokens=tokens, money=money) if bounded else None
+    requests, tokens, money, per_day = job.budget
+    budget = airquery.Budget(requests=requests, tokens=tokens, money=money, per_day=per_day)
     database = airquery.connect(job.database, settings=settings, read_only=job.read_only)
     with closing(database) as connection, shown_progress(quiet=quiet) as watch.show:
         return airquery.run(

@@ -19,11 +19,13 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from airquery.endpoints import reach
-from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider, Task
+from airquery.endpoints.endpoint import Endpoint, Limits, PerDay, Price, Provider, Task
 from airquery.endpoints.fields import (
+    BudgetFields,
     EndpointFields,
     LimitsFields,
     OAuthFields,
+    PerDayFields,
     PriceFields,
     TlsFields,
 )
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): EndpointFields,
+    ("budget",): BudgetFields,
+    ("budget", "per_day"): PerDayFields,
     ("limits",): LimitsFields,
     ("oauth",): OAuthFields,
     ("price",): PriceFields,
@@ -100,6 +104,7 @@ class Declaration:
             timeout_s=fields.timeout_s,
             limits=Limits(**fields.limits.model_dump()),
             price=Price(**fields.price.model_dump()),
+            per_day=PerDay(**fields.budget.per_day.model_dump()),
         )
 
 

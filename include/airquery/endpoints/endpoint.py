@@ -75,6 +75,20 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerDay:
+    """The most that is spent on an endpoint a day (UTC), whoever asks; None is no bound."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    money: float | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether there is any bound."""
+        return (self.requests, self.tokens, self.money) != (None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth:
     """How to get a token for a service principal: the client credentials grant.
 
@@ -146,6 +160,7 @@ class Endpoint:
     timeout_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
     price: Price = field(default_factory=Price)
+    per_day: PerDay = PerDay()
     function: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:

@@ -123,6 +123,20 @@ class PriceFields(_Fields):
     currency: Annotated[str, PlainValidator(_currency)] = _PRICE.currency
 
 
+class PerDayFields(_Fields):
+    """What may stand under `budget.per_day`."""
+
+    requests: Annotated[int | None, Field(ge=0, strict=True)] = None
+    tokens: Annotated[int | None, Field(ge=0, strict=True)] = None
+    money: Amount | None = None
+
+
+class BudgetFields(_Fields):
+    """What may stand under `budget`."""
+
+    per_day: PerDayFields = PerDayFields()
+
+
 class OAuthFields(_Fields):
     """What may stand under `oauth`."""
 
@@ -164,3 +178,4 @@ class EndpointFields(_Fields):
     timeout_s: Duration = 120.0
     limits: LimitsFields = LimitsFields()
     price: PriceFields = PriceFields()
+    budget: BudgetFields = BudgetFields()

@@ -28,7 +28,7 @@ class Flight:
 
     `cache` says what the journal has to do with it, and `on_wire` is set from the moment it is sent
     until it failed, or until its answer is durable. Answers from before `since`, in seconds since
-    1970, are too old for it. `reserved` is what it takes of a statement's budget meanwhile.
+    1970, are too old for it. `reserved` is what it takes of each budget meanwhile.
     """
 
     request: Request
@@ -37,7 +37,7 @@ class Flight:
     cache: Cache = "reuse"
     since: float = 0.0
     on_wire: bool = False
-    reserved: tuple[Spending, Amount] | None = None
+    reserved: tuple[tuple[Spending, Amount], ...] = ()
 
     def leave(self, statement: Statement) -> bool:
         """Stop waiting for it; True if that leaves nobody."""

@@ -10,18 +10,21 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from airquery.answer import Answer
-from airquery.endpoints.cost import used_cost
+from airquery.answer import Answer, Failure
+from airquery.endpoints.cost import expected_cost, used_cost
 from airquery.execute.budget import Amount, amount_of
+from airquery.execute.days import Days, scopes_of
 from airquery.execute.flight import Cache, Ending, Flight
+from airquery.journal.spent import Spent
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Set as AbstractSet
+    from datetime import date
 
-    from airquery.answer import Failure
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
+    from airquery.execute.budget import Spending
     from airquery.execute.statement import Statement
     from airquery.request import Request
 
@@ -32,6 +35,7 @@ class InFlight:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flights: dict[bytes, Flight] = {}
+        self._days = Days()
 
     def join(
         self, requests: Iterable[Request], statement: Statement, cache: Cache, since: float = 0.0
@@ -79,46 +83,79 @@ class InFlight:
                 if not flight.on_wire and flight.request.endpoint == endpoint
             ]
 
-    def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
-        """Say whether a budget lets a flight be sent now or later, or return what it ends as.
+    def admit(self, flight: Flight, day: date) -> Failure | Literal["send", "wait"]:
+        """Say whether budgets let a flight be sent now or later, or return what it ends as.
 
         Whoever of those who wait for it has room for it pays.
         """
         refusal: Failure | None = None
         waits = False
         with self._lock:
-            if flight.reserved is not None:
+            if flight.reserved:
                 return "send"
             others = [one for one in flight.waiting if one is not flight.payer]
             for statement in (flight.payer, *others):
-                spending = statement.spending
-                if spending is None:
+                spendings = self._days.spendings(statement, flight.request.endpoint, day)
+                verdict = _reserve(flight, spendings)
+                if verdict == "send":
                     flight.payer = statement
                     return "send"
-                amount = spending.expected(flight.request)
-                match spending.verdict(flight.request, amount):
-                    case "send":
-                        flight.payer = statement
-                        spending.reserve(flight.request, amount)
-                        flight.reserved = (spending, amount)
-                        return "send"
-                    case "wait":
-                        waits = True
-                    case "refuse":
-                        refusal = refusal or spending.refusal(flight.request)
+                waits |= verdict == "wait"
+                if isinstance(verdict, Failure):
+                    refusal = refusal or verdict
         return "wait" if waits or refusal is None else refusal
 
-    def account(self, flight: Flight, ending: Ending) -> bool:
-        """Count what a flight cost its budget; True if others wait for what that leaves.
+    def closed(
+        self, statement: Statement, endpoints: Iterable[Endpoint], day: date
+    ) -> dict[str, Failure]:
+        """Return for which endpoints a statement has nothing left, and what asking them ends as."""
+        with self._lock:
+            return {
+                endpoint.name: spending.refusal()
+                for endpoint in endpoints
+                for spending in self._days.spendings(statement, endpoint, day)
+                if spending.closed
+            }
+
+    def account(self, flight: Flight, ending: Ending, day: date) -> tuple[list[Spent], bool]:
+        """Count what a flight cost; return that by scope, and whether others wait for what it leaves.
 
         At once, and not when the answer is durable: until then others would be sent in its place.
         """
         with self._lock:
-            if flight.reserved is None:
-                return False
-            (spending, amount), flight.reserved = flight.reserved, None
-            used, output_tokens = _used(flight, ending, amount)
-            return spending.settle(amount, used, output_tokens=output_tokens)
+            reserved, flight.reserved = flight.reserved, ()
+            used, output_tokens = _used(flight, ending)
+            waited = [
+                one.account.settle(amount, used, output_tokens=output_tokens)
+                for one, amount in reserved
+            ]
+            if not ending.attempts:
+                return [], any(waited)
+            currency = flight.request.endpoint.price.currency
+            settled = [id(one.account) for one, _ in reserved]
+            scopes = scopes_of(flight.payer, flight.request.endpoint)
+            for account in (self._days.account(scope, day) for scope in scopes):
+                if id(account) not in settled:
+                    account.add(used, currency)
+        figures = (currency, used.requests, used.tokens, used.money)
+        return [Spent(scope, *figures) for scope in scopes], any(waited)
+
+    def unread(self, statement: Statement, endpoints: Iterable[Endpoint]) -> set[str]:
+        """Return for which scopes the journal has to be read before these may be asked."""
+        with self._lock:
+            return self._days.unread(statement, endpoints)
+
+    def stale(self, now: float, day: date) -> bool:
+        """Tell whether it is time to read the journal again; then it will be."""
+        with self._lock:
+            return self._days.stale(now, day)
+
+    def learn(
+        self, day: date, elsewhere: Iterable[Spent], scopes: AbstractSet[str] = frozenset()
+    ) -> None:
+        """Take what other processes have spent on a day; `scopes` are bounded from now on."""
+        with self._lock:
+            self._days.learn(day, elsewhere, scopes)
 
     def settle(self, flight: Flight, result: Result) -> None:
         """Tell everyone who waits how it ended. Only the payer's counters show its price."""
@@ -138,12 +175,32 @@ class InFlight:
                 )
 
 
-def _used(flight: Flight, ending: Ending, expected: Amount) -> tuple[Amount, int | None]:
+def _reserve(flight: Flight, spendings: Iterable[Spending]) -> Failure | Literal["send", "wait"]:
+    """Reserve what a flight will cost in all of its budgets, or in none."""
+    request = flight.request
+    amounts = tuple((one, one.expected(request)) for one in spendings)
+    verdicts = [one.verdict(request, amount) for one, amount in amounts]
+    for (spending, _), verdict in zip(amounts, verdicts, strict=True):
+        if verdict == "refuse":
+            return spending.refusal(request)
+    if "wait" in verdicts:
+        for (spending, _), verdict in zip(amounts, verdicts, strict=True):
+            spending.account.waits |= verdict == "wait"
+        return "wait"
+    for spending, amount in amounts:
+        spending.reserve(request, amount)
+    flight.reserved = amounts
+    return "send"
+
+
+def _used(flight: Flight, ending: Ending) -> tuple[Amount, int | None]:
     """Return what a flight cost, and how many tokens its answer had if it tells."""
     if not ending.attempts:
         return Amount(), None
+    if not isinstance(ending.outcome, Answer):
+        return Amount(requests=1), None
     used = used_cost(ending.outcome)
     if used is not None:
         return amount_of(flight.request, used), used.output_tokens
     # An answer that does not tell what it cost is taken to have cost what was expected.
-    return (expected if isinstance(ending.outcome, Answer) else Amount(requests=1)), None
+    return amount_of(flight.request, expected_cost(flight.request, usual_output=0.0)), None

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -21,18 +22,21 @@ from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import JournalError
 from airquery.execute.answers import Result
-from airquery.execute.flight import Cache, Ending, Flight, unsendable
+from airquery.execute.breaker import opened
+from airquery.execute.flight import Cache, Ending, Flight, refused, unsendable, whole_failure
 from airquery.execute.in_flight import InFlight
 from airquery.execute.lane import Lane
 from airquery.execute.order import by_beginning
 from airquery.execute.parcel import Parcel
 from airquery.execute.together import smaller, together
 from airquery.journal.record import Record
+from airquery.journal.spent import utc_day
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
     from concurrent.futures import Future
+    from datetime import date
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.exchange import Exchange
@@ -89,8 +93,11 @@ class Engine:
         since = statement.since(self._clock.time())
         # What this statement refreshed and forgot is fresh.
         known = list(new) if cache == "reuse" else list(forgotten)
+        endpoints = {one.endpoint.name: one.endpoint for one in new.values()}
         try:
             records = self._lookup(known, since) if known else {}
+            if scopes := self._in_flight.unread(statement, endpoints.values()):
+                self._read_spending(scopes)
         except JournalError as problem:
             failed = Result(outcome=unsendable(problem), source="endpoint")
             statement.settle_unpaid(dict.fromkeys(new, failed))
@@ -99,11 +106,16 @@ class Engine:
             statement.settle_unpaid(
                 {key: self._replayed(new.pop(key), record) for key, record in records.items()}
             )
-        spending = statement.spending
-        if new and spending is not None and spending.closed:
-            unasked = Result(outcome=spending.refusal(), source="endpoint")
-            statement.settle_unpaid(dict.fromkeys(new, unasked))
-        elif new:
+        closed = self._in_flight.closed(statement, endpoints.values(), self._today())
+        if closed:
+            unasked = {
+                key: Result(outcome=closed[request.endpoint.name], source="endpoint")
+                for key, request in new.items()
+                if request.endpoint.name in closed
+            }
+            statement.settle_unpaid(unasked)
+            new = {key: request for key, request in new.items() if key not in unasked}
+        if new:
             self._begin(new, statement, cache)
 
     def _begin(self, new: Mapping[bytes, Request], statement: Statement, cache: Cache) -> None:
@@ -173,7 +185,35 @@ class Engine:
 
     def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
         """Say whether a budget lets a flight be sent now or later, or return what it ends as."""
-        return self._in_flight.admit(flight)
+        day = self._today()
+        if self._in_flight.stale(self._clock.monotonic(), day):
+            self._loop.run_in_executor(None, self._refresh_spending)
+        return self._in_flight.admit(flight, day)
+
+    def _today(self) -> date:
+        return utc_day(self._clock.time())
+
+    def _read_spending(self, scopes: AbstractSet[str] = frozenset()) -> None:
+        """Learn what other processes spent today. Raises `JournalError`."""
+        day = self._today()
+        self._in_flight.learn(day, self._journal.spent(day, elsewhere=True), scopes)
+
+    def _refresh_spending(self) -> None:
+        """Learn it again; if that cannot be, the last figures hold until the next time."""
+        try:
+            self._read_spending()
+        except JournalError as problem:
+            log.warning("what others spent today could not be read: %s", problem)
+
+    def _account(self, flight: Flight, ending: Ending) -> None:
+        """Count what a flight cost, here and in the journal, before its answer is kept there."""
+        day = self._today()
+        spent, waited = self._in_flight.account(flight, ending, day)
+        if spent:
+            kept = isinstance(ending.outcome, Answer) and flight.cache != "off"
+            self._journal.spend(day, spent, alone=not kept)
+        if waited:
+            self._loop.call_soon(self._look_again)
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
@@ -184,19 +224,46 @@ class Engine:
 
     def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
+        endings, broken = self._judged(flights, endings)
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
         for flight, ending in zip(flights, endings, strict=True):
             if flight.request.key in relaunched:
                 continue
-            if self._in_flight.account(flight, ending):
-                self._loop.call_soon(self._look_again)
+            self._account(flight, ending)
             if isinstance(ending.outcome, Answer):
                 self._remember(flight, ending)
             else:
                 self._land(flight, ending)
         if again:
             self._lane(flights[0].request.endpoint).add([Parcel(group) for group in again])
+        fatal = whole_failure(endings)
+        if fatal is not None and fatal.fatal and endings[0].attempts:
+            self._spare(flights[0].request.endpoint, fatal, everybody=not broken)
+
+    def _judged(
+        self, flights: Sequence[Flight], endings: Sequence[Ending]
+    ) -> tuple[Sequence[Ending], bool]:
+        """Make fatal what every request of those who wait ended in so far; True if it was not."""
+        failure = whole_failure(endings)
+        if endings[0].attempts == 0:
+            return endings, False
+        endpoint = flights[0].request.endpoint
+        waiting = {statement for flight in flights for statement in flight.waiting}
+        outcome = endings[0].outcome if failure is None else failure
+        broken = [s.breakers[endpoint.name].ended(outcome) for s in waiting]
+        if failure is None or failure.fatal or not broken or not all(broken):
+            return endings, False
+        fatal = opened(failure, endpoint=endpoint.name)
+        return [replace(ending, outcome=fatal) for ending in endings], True
+
+    def _spare(self, endpoint: Endpoint, fatal: Failure, *, everybody: bool) -> None:
+        """End what is not on the wire as it would end there: for all, or for who was told so."""
+        for other in self._in_flight.unsent_to(endpoint):
+            if everybody or refused([other]) is not None:
+                unsent = Ending(outcome=fatal)
+                self._account(other, unsent)
+                self._land(other, unsent)
 
     def _launch(self, flights: Iterable[Flight]) -> None:
         lanes: dict[Lane, list[Parcel]] = {}
@@ -314,12 +381,6 @@ class Engine:
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
         self._in_flight.settle(flight, result)
-        if isinstance(ending.outcome, Failure) and ending.outcome.fatal and ending.attempts:
-            # Nobody who waits for this endpoint has to find it out by a request of its own.
-            for other in self._in_flight.unsent_to(flight.request.endpoint):
-                unsent = Ending(outcome=ending.outcome)
-                self._in_flight.account(other, unsent)
-                self._land(other, unsent)
 
     def _replayed(self, request: Request, record: Record) -> Result:
         """Read a remembered reply as if it came now."""

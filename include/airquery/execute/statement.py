@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Failure
 from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
+from airquery.execute.breaker import Breaker
 from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
-    from airquery.execute.budget import Spending
+    from airquery.execute.budget import Budget, Spending
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
@@ -67,9 +68,11 @@ class Statement:
 
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
-    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget.
-    `max_age_s` is how old a remembered answer may be, None for any age. `left` counts the requests
-    that were taken over from processes which ended without a word.
+    been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
+    `per_day` what all who name a day's budget send. `breakers` know an endpoint by its name that
+    answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
+    be, None for any age. `left` counts the requests that were taken over from processes which ended
+    without a word.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class Statement:
         self.cancel = cancel or Cancel()
         self.collected = collected
         self.spending: Spending | None = None
+        self.per_day: tuple[Budget, ...] = ()
+        self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
         self.paced = False
         self.left = 0

@@ -19,6 +19,7 @@ from airquery.journal.postgres_claims import PostgresClaimTable
 from airquery.journal.postgres_link import PATIENCE_S, Link
 from airquery.journal.postgres_schema import migrate
 from airquery.journal.record import restored, stored
+from airquery.journal.spent import Spent, Tally, utc_day
 from airquery.journal.stats import Pruned, held
 from airquery.journal.writer import Writer
 
@@ -26,10 +27,12 @@ from airquery.journal.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
+    from datetime import date
 
     from airquery.journal.claims import Holder, Taken
     from airquery.journal.postgres_link import Cursor
     from airquery.journal.record import Record, Row
+    from airquery.journal.spent import SpentRow
     from airquery.journal.stats import Held
     from airquery.journal.writer import Written
 
@@ -56,6 +59,7 @@ class PostgresJournal:
         self._writing.run(lambda cursor: migrate(cursor, url), patience_s=0.0)
         table = PostgresClaimTable(Link(url, patience_s=patience_s), lease_s=lease_s)
         self._claims = Claims(table, lease_s=lease_s)
+        self._tally = Tally()
         self._writer = Writer(self._commit)
 
     def __repr__(self) -> str:
@@ -92,15 +96,35 @@ class PostgresJournal:
         """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""
         return self._read(_query("recent"), (endpoint, most))
 
+    def spend(self, day: date, spent: Sequence[Spent], *, alone: bool) -> None:
+        """Note what was spent on a day; the next commit writes it.
+
+        `alone` says that no record of it follows.
+        """
+        self._tally.add(day, spent)
+        if alone:
+            self._writer.append(None)
+
+    def spent(self, day: date, *, elsewhere: bool = False) -> list[Spent]:
+        """Return what was spent on a day, of each scope and currency. Raises `JournalError`.
+
+        With `elsewhere` only by other processes.
+        """
+        given = (day.isoformat(), self._tally.owner if elsewhere else "")
+        rows = self._reading.run(lambda cursor: _rows(cursor, _query("spent_on"), given))
+        return [Spent(row[0], row[1], int(row[2]), int(row[3]), row[4]) for row in rows]
+
     def stats(self) -> list[Held]:
         """Count the records of each endpoint and model. Raises `JournalError`."""
         rows = self._reading.run(lambda cursor: _rows(cursor, _query("stats"), ()))
         return [held(row) for row in rows]
 
     def prune(self, before: float) -> Pruned:
-        """Remove the records made before that second since 1970. Raises `JournalError`."""
-        rows = self._reading.run(lambda cursor: _rows(cursor, _query("prune"), (before,)))
-        ((records, size),) = rows
+        """Remove the records made before that second since 1970. Raises `JournalError`.
+
+        What was spent on the days before goes as well.
+        """
+        ((records, size),) = self._reading.run(lambda cursor: _pruned(cursor, before))
         return Pruned(records=records, size=int(size))
 
     def records(self) -> Iterator[Record]:
@@ -128,22 +152,38 @@ class PostgresJournal:
             ) from problem
 
     def _commit(self, batch: Sequence[Written]) -> None:
+        records = [one.record for one in batch if one.record is not None]
         # In the order of their keys, as all writers, so that none waits for another in a circle.
-        rows = sorted((stored(one.record) for one in batch), key=lambda row: row[0])
-        replaced = [one.record.key for one in batch if one.replace]
-        self._writing.run(lambda cursor: _write(cursor, rows, replaced))
-        self._claims.forget(one.record.key for one in batch)
+        rows = sorted((stored(one) for one in records), key=lambda row: row[0])
+        replaced = [one.record.key for one in batch if one.record is not None and one.replace]
+        spent = self._tally.take()
+        try:
+            self._writing.run(lambda cursor: _write(cursor, rows, replaced, spent))
+        except BaseException:
+            self._tally.put_back(spent)
+            raise
+        self._claims.forget(one.key for one in records)
 
 
-def _write(cursor: Cursor, rows: Sequence[Row], replaced: list[bytes]) -> None:
+def _write(
+    cursor: Cursor, rows: Sequence[Row], replaced: list[bytes], spent: Sequence[SpentRow]
+) -> None:
     from psycopg2.extras import execute_values  # type: ignore[import-untyped]  # noqa: PLC0415
 
     cursor.execute(_query("synced"))
     if replaced:
         cursor.execute("DELETE FROM airquery.answer WHERE key = ANY(%s::BYTEA[])", (replaced,))
-    execute_values(cursor, _query("answer_add"), rows, page_size=len(rows))
-    keys = [row[0] for row in rows]
-    cursor.execute("DELETE FROM airquery.claim WHERE key = ANY(%s::BYTEA[])", (keys,))
+    if rows:
+        execute_values(cursor, _query("answer_add"), rows, page_size=len(rows))
+        keys = [row[0] for row in rows]
+        cursor.execute("DELETE FROM airquery.claim WHERE key = ANY(%s::BYTEA[])", (keys,))
+    if spent:
+        execute_values(cursor, _query("spent_add"), spent, page_size=len(spent))
+
+
+def _pruned(cursor: Cursor, before: float) -> list[Any]:
+    cursor.execute("DELETE FROM airquery.spent WHERE day < %s", (utc_day(before).isoformat(),))
+    return _rows(cursor, _query("prune"), (before,))
 
 
 def _rows(cursor: Cursor, query: str, values: tuple[object, ...]) -> list[Any]:

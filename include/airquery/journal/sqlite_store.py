@@ -18,6 +18,7 @@ import airquery_sql
 from airquery.errors import JournalError
 from airquery.journal.claims import LEASE_S, Claims
 from airquery.journal.record import restored, stored
+from airquery.journal.spent import Spent, Tally, utc_day
 from airquery.journal.sqlite_claims import SqliteClaimTable
 from airquery.journal.stats import Pruned, held
 from airquery.journal.transaction import in_chunks, marks, transaction
@@ -27,15 +28,17 @@ from airquery.journal.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
+    from datetime import date
     from pathlib import Path
 
     from airquery.journal.claims import Holder, Taken
     from airquery.journal.record import Record, Row
+    from airquery.journal.spent import SpentRow
     from airquery.journal.stats import Held
     from airquery.journal.writer import Written
 
 
-MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql")
+MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql", "journal/0003_spent.sql")
 BUSY_TIMEOUT_S = 30.0
 BUSY_POLL_S = 0.02
 # The upper levels of the index of tens of millions of records.
@@ -69,6 +72,7 @@ class SqliteJournal:
             claiming.execute("PRAGMA synchronous = NORMAL")
             opened.pop_all()
         self._claims = Claims(SqliteClaimTable(claiming, lease_s=lease_s), lease_s=lease_s)
+        self._tally = Tally()
         self._writer = Writer(self._commit)
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
@@ -101,6 +105,25 @@ class SqliteJournal:
         """
         return self._writer.append(record, replace=replace)
 
+    def spend(self, day: date, spent: Sequence[Spent], *, alone: bool) -> None:
+        """Note what was spent on a day; the next commit writes it.
+
+        `alone` says that no record of it follows.
+        """
+        self._tally.add(day, spent)
+        if alone:
+            self._writer.append(None)
+
+    def spent(self, day: date, *, elsewhere: bool = False) -> list[Spent]:
+        """Return what was spent on a day, of each scope and currency. Raises `JournalError`.
+
+        With `elsewhere` only by other processes.
+        """
+        given = (day.isoformat(), self._tally.owner if elsewhere else "")
+        with self._explained(), self._reading:
+            rows = self._reader.execute(airquery_sql.read("journal/spent_on.sql"), given)
+            return [Spent(*row) for row in rows]
+
     def stats(self) -> list[Held]:
         """Count the records of each endpoint and model. Raises `JournalError`."""
         with self._explained(), self._reading:
@@ -108,11 +131,16 @@ class SqliteJournal:
         return [held(row) for row in rows]
 
     def prune(self, before: float) -> Pruned:
-        """Remove the records made before that second since 1970. Raises `JournalError`."""
+        """Remove the records made before that second since 1970. Raises `JournalError`.
+
+        What was spent on the days before goes as well.
+        """
         query = "SELECT count(*), coalesce(sum(length(body)), 0) FROM answer WHERE created_at < ?"
         with self._explained(), closing(self._connect()) as connection, transaction(connection):
             records, size = connection.execute(query, (before,)).fetchone()
             connection.execute("DELETE FROM answer WHERE created_at < ?", (before,))
+            day = utc_day(before).isoformat()
+            connection.execute("DELETE FROM spent WHERE day < ?", (day,))
         return Pruned(records=records, size=size)
 
     def records(self) -> Iterator[Record]:
@@ -170,15 +198,29 @@ class SqliteJournal:
             raise error from problem
 
     def _commit(self, batch: Sequence[Written]) -> None:
-        rows = [stored(one.record) for one in batch]
-        replaced = [(one.record.key,) for one in batch if one.replace]
+        records = [one.record for one in batch if one.record is not None]
+        replaced = [(one.record.key,) for one in batch if one.record is not None and one.replace]
+        spent = self._tally.take()
+        try:
+            self._write([stored(one) for one in records], replaced, spent)
+        except BaseException:
+            self._tally.put_back(spent)
+            raise
+        self._claims.forget(one.key for one in records)
+
+    def _write(
+        self,
+        rows: Sequence[Row],
+        replaced: Sequence[tuple[bytes]],
+        spent: Sequence[SpentRow],
+    ) -> None:
         with self._explained(), transaction(self._writing):
             self._writing.executemany("DELETE FROM answer WHERE key = ?", replaced)
             self._writing.executemany(
                 "INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?)", rows
             )
             self._writing.executemany("DELETE FROM claim WHERE key = ?", [row[:1] for row in rows])
-        self._claims.forget(one.record.key for one in batch)
+            self._writing.executemany(airquery_sql.read("journal/spent_add.sql"), spent)
 
     def recent(self, endpoint: str, *, most: int) -> list[Record]:
         """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
+    from datetime import date
 
     from airquery.journal.claims import Holder, Taken
     from airquery.journal.record import Record
+    from airquery.journal.spent import Spent
     from airquery.journal.stats import Held, Pruned
 
 
@@ -43,11 +45,26 @@ class Journal(Protocol):
         An earlier record of the same key stays, unless `replace` is set.
         """
 
+    def spend(self, day: date, spent: Sequence[Spent], *, alone: bool) -> None:
+        """Note what was spent on a day; the next commit writes it.
+
+        `alone` says that no record of it follows.
+        """
+
+    def spent(self, day: date, *, elsewhere: bool = False) -> list[Spent]:
+        """Return what was spent on a day, of each scope and currency. Raises `JournalError`.
+
+        With `elsewhere` only by other processes.
+        """
+
     def stats(self) -> list[Held]:
         """Count the records of each endpoint and model. Raises `JournalError`."""
 
     def prune(self, before: float) -> Pruned:
-        """Remove the records made before that second since 1970. Raises `JournalError`."""
+        """Remove the records made before that second since 1970. Raises `JournalError`.
+
+        What was spent on the days before goes as well.
+        """
 
     def records(self) -> Iterator[Record]:
         """Go through all records in the order of their keys. Raises `JournalError`."""

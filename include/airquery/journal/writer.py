@@ -27,9 +27,12 @@ GROUP_COMMIT_S = 0.02
 
 
 class Written(NamedTuple):
-    """A record on its way to the disk; `replace` puts it over an earlier one of its key."""
+    """A record on its way to the disk; `replace` puts it over an earlier one of its key.
 
-    record: Record
+    Without a record only what was spent is written.
+    """
+
+    record: Record | None
     replace: bool
     done: Future[None]
 
@@ -43,8 +46,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="airquery-journal", daemon=True)
         self._thread.start()
 
-    def append(self, record: Record, *, replace: bool) -> Future[None]:
-        """Keep a record; the future is done when it is durable."""
+    def append(self, record: Record | None, *, replace: bool = False) -> Future[None]:
+        """Keep a record; the future is done when it is durable, and all that was spent before."""
         done: Future[None] = Future()
         # A record is written whether or not somebody still waits: it was paid for.
         done.set_running_or_notify_cancel()
