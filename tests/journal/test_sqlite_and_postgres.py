@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airquery.journal.jobs import BatchJob
 from airquery.journal.stats import Held, Pruned
 from tests.journal.records import KEYS, opened, record
 
@@ -307,3 +308,27 @@ def test_its_numbers_and_records_are_told_and_old_ones_removed(one: Journal) -> 
     assert one.prune(before=1000.0) == Pruned(records=1000, size=held.size // 11 * 10)
     assert list(one.records()) == records[1000:]
     assert one.prune(before=1000.0) == Pruned(records=0, size=0)
+
+
+def test_a_batch_job_is_kept_until_it_is_forgotten_and_gets_its_providers_name(
+    one: Journal, other: Journal
+) -> None:
+    first = BatchJob(id="j1", address="http://a/v1", created_at=1.0, keys=tuple(KEYS[:700]))
+    second = BatchJob(
+        id="j2", address="http://a/v1", created_at=2.0, keys=(KEYS[7],), batch="batch_2"
+    )
+    elsewhere = BatchJob(id="j3", address="http://b/v1", created_at=3.0, keys=(KEYS[8],))
+    for job in (second, first, elsewhere):
+        one.jobs.remember(job)
+
+    assert other.jobs.jobs("http://a/v1") == [first, second]
+    named = BatchJob(
+        id="j1", address="http://a/v1", created_at=1.0, keys=tuple(KEYS[:700]), batch="batch_1"
+    )
+    other.jobs.remember(named)
+    assert one.jobs.jobs("http://a/v1") == [named, second]
+
+    one.jobs.forget("j1")
+    one.jobs.forget("never-there")
+    assert other.jobs.jobs("http://a/v1") == [second]
+    assert other.jobs.jobs("http://b/v1") == [elsewhere]

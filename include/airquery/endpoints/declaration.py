@@ -19,8 +19,10 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from airquery.endpoints import reach
+from airquery.endpoints.batches import batch_of, check_batch
 from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider, Task
 from airquery.endpoints.fields import (
+    BatchFields,
     EndpointFields,
     LimitsFields,
     OAuthFields,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): EndpointFields,
+    ("batch",): BatchFields,
     ("limits",): LimitsFields,
     ("oauth",): OAuthFields,
     ("price",): PriceFields,
@@ -100,6 +103,7 @@ class Declaration:
             timeout_s=fields.timeout_s,
             limits=Limits(**fields.limits.model_dump()),
             price=Price(**fields.price.model_dump()),
+            batch=batch_of(fields),
         )
 
 
@@ -199,6 +203,7 @@ def _check_together(fields: EndpointFields) -> None:
     if not refers(fields.base_url):
         _check_base_url(fields.base_url)
     _check_returns(fields)
+    check_batch(fields, provider)
     reach.check(fields)
 
 
