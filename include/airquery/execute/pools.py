@@ -62,11 +62,12 @@ class Pool:
         headers: Mapping[str, str],
         body: bytes | None,
         patience: aiohttp.ClientTimeout,
+        once: bool = False,
     ) -> aiohttp.ClientResponse:
         """Send a request and return the beginning of its reply; redirects are not followed.
 
         A server may close an idle connection just when it takes the next request. Whoever reused
-        it learns nothing but that it is closed, and asks once more.
+        it learns nothing but that it is closed, and asks once more, unless `once` forbids it.
         """
         sent = partial(
             self._session.request,
@@ -85,7 +86,7 @@ class Pool:
         except _CLOSED as problem:
             # What is no text there is the beginning of a reply.
             begun = not isinstance(getattr(problem, "message", ""), str)
-            if begun or _fresh.get():
+            if once or begun or _fresh.get():
                 raise
         return await sent()
 

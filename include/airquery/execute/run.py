@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
-from airquery.errors import JournalError
+from airquery.errors import InvalidEndpoint, JournalError
 from airquery.execute.answers import Result
 from airquery.execute.flight import Cache, Ending, Flight, unsendable
 from airquery.execute.in_flight import InFlight
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
-    from airquery.endpoints.endpoint import Endpoint
+    from airquery.endpoints.endpoint import Batch, Endpoint
+    from airquery.execute.batch_lane import BatchLane
     from airquery.execute.exchange import Exchange
     from airquery.execute.statement import Statement
     from airquery.journal.store import Journal
@@ -60,6 +61,7 @@ class Engine:
         # Only the loop's thread looks at these: the lanes, and what another process is asking.
         self._exchange: Exchange | None = None
         self._lanes: dict[object, Lane] = {}
+        self._batch_lanes: dict[object, BatchLane] = {}
         self._held: dict[bytes, Flight] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
@@ -175,8 +177,40 @@ class Engine:
         self._journal.release([flight.request.key for flight in flights])
         return True
 
-    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
+    async def unanswered(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Settle those flights that the journal answers by now; return the others.
+
+        Raises `JournalError`.
+        """
+        keys = [flight.request.key for flight in flights if flight.cache == "reuse"]
+        remembered = await asyncio.to_thread(self._journal.get_many, keys) if keys else {}
+        for flight in flights:
+            record = remembered.get(flight.request.key)
+            if record is not None and self.wants(flight):
+                result = self._replayed(flight.request, record)
+                self._in_flight.account(flight, Ending(outcome=result.outcome))
+                self._in_flight.settle(flight, result)
+        self._journal.release(list(remembered))
+        return [flight for flight in flights if flight.request.key not in remembered]
+
+    def keep(
+        self, endpoint: Endpoint, key: bytes, body: bytes, *, latency_s: float
+    ) -> Future[None]:
+        """Remember an answer that nobody waits for: it was paid for."""
+        return self._journal.append(
+            Record(
+                key=key,
+                endpoint=endpoint.name,
+                model=endpoint.model,
+                created_at=self._clock.time(),
+                latency_s=latency_s,
+                body=body,
+            )
+        )
+
+    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> list[Future[None]]:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
+        writes = []
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
         for flight, ending in zip(flights, endings, strict=True):
@@ -185,22 +219,32 @@ class Engine:
             if self._in_flight.account(flight, ending):
                 self._loop.call_soon(self._look_again)
             if isinstance(ending.outcome, Answer):
-                self._remember(flight, ending)
+                writes += self._remember(flight, ending)
             else:
                 self._land(flight, ending)
         if again:
             self._lane(flights[0].request.endpoint).add([Parcel(group) for group in again])
+        return writes
 
     def _launch(self, flights: Iterable[Flight]) -> None:
-        lanes: dict[Lane, list[Parcel]] = {}
+        lanes: dict[Lane | BatchLane, list[Parcel]] = {}
         for group in together(by_beginning(flights)):
-            lane = self._lane(group[0].request.endpoint)
+            try:
+                lane = self._lane(group[0].request.endpoint)
+            except InvalidEndpoint as problem:
+                self.ended(group, [Ending(outcome=unsendable(problem))] * len(group))
+                continue
             lanes.setdefault(lane, []).append(Parcel(group))
         for lane, parcels in lanes.items():
             lane.add(parcels)
 
-    def _lane(self, endpoint: Endpoint) -> Lane:
-        """Return the lane of an endpoint; endpoints that are one server's model share it."""
+    def _lane(self, endpoint: Endpoint) -> Lane | BatchLane:
+        """Return the lane of an endpoint; endpoints that are one server's model share it.
+
+        Raises `InvalidEndpoint` for one that is to be asked in batches and has no such API.
+        """
+        if endpoint.batch is not None:
+            return self._batch_lane(endpoint, endpoint.batch)
         address = (endpoint.base_url, endpoint.model, endpoint.limits)
         if address not in self._lanes:
             self._lanes[address] = Lane(
@@ -212,6 +256,23 @@ class Engine:
             )
         return self._lanes[address]
 
+    def _batch_lane(self, endpoint: Endpoint, batch: Batch) -> BatchLane:
+        # What knows the batch APIs is loaded where somebody asks one.
+        from airquery.execute.batch_lane import BatchLane, account  # noqa: PLC0415
+
+        address = (endpoint.base_url, endpoint.model, endpoint.limits, account(endpoint))
+        if address not in self._batch_lanes:
+            self._batch_lanes[address] = BatchLane(
+                endpoint,
+                batch,
+                owner=self,
+                jobs=self._journal.jobs,
+                exchange=self._made_exchange(),
+                clock=self._clock,
+                dice=self._dice,
+            )
+        return self._batch_lanes[address]
+
     def _made_exchange(self) -> Exchange:
         if self._exchange is None:
             # What speaks HTTP takes long to load, and many a statement sends nothing.
@@ -221,7 +282,8 @@ class Engine:
         return self._exchange
 
     def _look_again(self) -> None:
-        for lane in self._lanes.values():
+        lanes: list[Lane | BatchLane] = [*self._lanes.values(), *self._batch_lanes.values()]
+        for lane in lanes:
             lane.look_again()
 
     def _hold(self, flights: dict[bytes, Flight]) -> None:
@@ -265,14 +327,15 @@ class Engine:
             await self._exchange.close()
         await self._loop.shutdown_default_executor()
 
-    def _remember(self, flight: Flight, ending: Ending) -> None:
+    def _remember(self, flight: Flight, ending: Ending) -> list[Future[None]]:
         """Make an answer durable, then settle its flight, on the journal's thread."""
         if flight.cache == "off":
             self._land(flight, ending)
-            return
+            return []
         record = self._record(flight.request, ending)
         written = self._journal.append(record, replace=flight.cache == "refresh")
         written.add_done_callback(partial(self._durable, flight, ending))
+        return [written]
 
     def _durable(self, flight: Flight, ending: Ending, written: Future[None]) -> None:
         problem = written.exception()
