@@ -260,9 +260,9 @@ class EndpointServer:
         return replace(reply, status=status, headers=headers, end=scripted.end)
 
     def _answered_in_batch(self, path: str, body: Body) -> Reply:
-        ruled = next((reply for matches, reply in self._rules if matches(body)), None)
-        if ruled is not None and (ruled.content() is not None or ruled.end == "drop"):
-            return ruled
+        scripted = self._scripted(body)
+        if scripted is not None and (scripted.content() is not None or scripted.end == "drop"):
+            return scripted
         return answered(path, body, self._answer)
 
     def _scripted(self, body: Body) -> Reply | None:
