@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import airquery
+from airquery.cli.progress import progress_text
 from airquery.connection import connect
-from airquery.endpoints.endpoint import Batch, Limits, Price
+from airquery.endpoints.endpoint import Batch, Limits, Price, Secret
+from airquery.errors import EndpointRefused
 from airquery.execute.budget import Budget
+from airquery.journal.sqlite_store import SqliteJournal
 from airquery.testing import BatchScript, EndpointServer, Reply
 
 
@@ -250,3 +255,52 @@ def test_an_endpoint_without_a_batch_api_is_a_failure_that_says_so(
             "Leave batch out."
         )
     }
+
+
+def test_a_batch_that_somebody_cancels_at_the_provider_ends(
+    server: EndpointServer, settings: airquery.Settings
+) -> None:
+    def cancel(stats: airquery.RunStats) -> None:
+        if stats.batch_jobs and server.batches and not server.batches[0].cancelled:
+            with closing(HTTPConnection(server.url.removeprefix("http://"))) as connection:
+                connection.request("POST", f"/v1/batches/{server.batches[0].id}/cancel")
+                assert connection.getresponse().status == 200
+
+    server.hold_batches()
+
+    run = run_at(batched(server), settings, asked(2, KEPT), on_progress=cancel)
+
+    assert (run.stats.failed, run.outcome, sizes(server)) == (2, "partial", [2])
+
+
+def test_without_the_journal_nothing_is_remembered_of_a_job(
+    server: EndpointServer, settings: airquery.Settings
+) -> None:
+    first = run_at(batched(server), settings, asked(3, "cache => 'off'"))
+    second = run_at(batched(server), settings, asked(3, "cache => 'refresh'"))
+
+    assert rows_of(first) == rows_of(second) == ["row 0", "row 1", "row 2"]
+    assert sizes(server) == [3, 3]
+    assert (first.stats.sent, second.stats.sent) == (3, 3)
+
+
+def test_progress_says_how_far_the_jobs_are() -> None:
+    stats = airquery.RunStats(requests=9, batch_jobs=2, batch_requests=9, batch_done=4, seconds=1.0)
+
+    assert progress_text(stats) == (
+        "0/9 answered, 0 from journal, 0 failed, 0.0/s, 0+0 tokens, waiting for 2 batch jobs (4/9 done)"
+    )
+
+
+def test_a_refused_key_ends_the_statement_before_anything_is_submitted(
+    settings: airquery.Settings,
+) -> None:
+    with EndpointServer(api_key="right") as server:
+        endpoint = batched(server, api_key=Secret("wrong"))
+
+        with pytest.raises(EndpointRefused, match="The key is not known"):
+            run_at(endpoint, settings, asked(3))
+
+        assert server.batches == ()
+    with closing(SqliteJournal(settings.home / "journal.db")) as journal:
+        assert journal.jobs.jobs(endpoint.base_url) == []

@@ -78,7 +78,7 @@ def test_after_a_process_has_ended_while_it_waited_nothing_is_submitted_again(
     home = tmp_path / "home"
     server.hold_batches()
     stopped = start(server, home)
-    wait_until(lambda: bool(jobs_in(home, server)) and jobs_in(home, server)[0].batch is not None)
+    wait_until(lambda: any(one.looked_at for one in server.batches))
     began = time.monotonic()
     os.kill(stopped.pid, by)
     stopped.communicate(timeout=60)

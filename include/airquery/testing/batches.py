@@ -59,7 +59,7 @@ class BatchScript:
 
 @dataclass(slots=True, kw_only=True)
 class Submitted:
-    """A batch as it was submitted: bodies by custom id, and how often it was looked at."""
+    """A batch as it was submitted: bodies by custom id; `looks` were counted while it was not held."""
 
     id: str
     path: str
@@ -68,6 +68,7 @@ class Submitted:
     script: BatchScript
     created_at: float
     looks: int = 0
+    looked_at: bool = False
     cancelled: bool = False
     output: list[bytes] = field(default_factory=list)
     errors: list[bytes] = field(default_factory=list)
@@ -177,6 +178,7 @@ class Batches:
         batch = self._made.get(name)
         if batch is None:
             return Reply(status=404, body=error_body(404, f"There is no batch {name}."))
+        batch.looked_at = True
         batch.looks += not self.held
         if _has_ended(batch) and not batch.output and not batch.errors:
             self._go(batch)
