@@ -180,3 +180,15 @@ def test_a_moment_that_is_none_is_no_moment() -> None:
     ]
 
     assert [state.created_at for body in bodies if (state := wire.state(body))] == [None, None]
+
+
+def test_a_reply_that_is_too_deep_to_be_kept_is_no_answer() -> None:
+    deep = b"[" * 500 + b"]" * 500
+    lines = {
+        "openai": b'{"custom_id":"0a","response":{"status_code":200,"body":%b}}' % deep,
+        "anthropic": b'{"custom_id":"0a","result":{"type":"succeeded","message":%b}}' % deep,
+    }
+
+    for provider, line in lines.items():
+        read = batch_wire_for(declared(provider=provider)).output_line(line)
+        assert read == Line(key=b"\x0a", status=200, body=b"")

@@ -110,13 +110,13 @@ class AnthropicBatch:
         result = wire.mapping(fields.get("result"))
         kind = wire.text_or_none(result.get("type")) or "no_result"
         if kind == "succeeded":
-            return Line(key=key, status=200, body=orjson.dumps(result.get("message")))
+            return Line(key=key, status=200, body=wire.part(result.get("message")))
         if kind != "errored":
             return Line(key=key, gone=Fault(code=f"batch_{kind}", message=""))
         error = result.get("error")
         named = wire.mapping(wire.mapping(error).get("error")) or wire.mapping(error)
         told = fault(named, otherwise="api_error")
-        return Line(key=key, status=_STATUSES.get(told.code, 400), body=orjson.dumps(error))
+        return Line(key=key, status=_STATUSES.get(told.code, 400), body=wire.part(error))
 
     def headers(self, endpoint: Endpoint) -> dict[str, str]:
         """Return what every request to the API carries."""

@@ -120,7 +120,7 @@ class OpenAIBatch:
         response = wire.mapping(fields.get("response"))
         status = wire.count(response.get("status_code"))
         if status:
-            return Line(key=key, status=status, body=orjson.dumps(response.get("body")))
+            return Line(key=key, status=status, body=wire.part(response.get("body")))
         error = wire.mapping(fields.get("error"))
         return Line(key=key, gone=fault(error, otherwise="no_response"))
 

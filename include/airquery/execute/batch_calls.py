@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # A file of 200 MB takes its time.
 UPLOAD_TIMEOUT_S: Final = 900.0
-# How many pages of the list are looked through for a batch, the newest first.
-MOST_PAGES: Final = 20
+# A list is not looked through beyond what was made so long before the job; clocks may differ.
+LISTED_BEFORE_S: Final = 3_600.0
 
 
 class BatchCalls:
@@ -59,7 +59,8 @@ class BatchCalls:
     async def find(self, job: BatchJob, *, foreign: set[str]) -> BatchState | Failure | None:
         """Look for a job's batch among all batches; None if there is none but `foreign` ones."""
         after: str | None = None
-        for _ in range(MOST_PAGES):
+        turned: set[str] = set()
+        while True:
             reply = await self._get(partial(self._wire.list_url, after=after))
             if isinstance(reply, Failure):
                 return reply
@@ -72,9 +73,11 @@ class BatchCalls:
                     state, job=job.id, requests=len(job.keys), created_at=job.created_at
                 ):
                     return state
-            if after is None:
-                break
-        return None
+            times = [state.created_at for state in states if state.created_at is not None]
+            older = bool(times) and min(times) < job.created_at - LISTED_BEFORE_S
+            if after is None or after in turned or older:
+                return None
+            turned.add(after)
 
     async def save(self, output: str, into: Path) -> Failure | None:
         """Write an output of a batch to a file."""

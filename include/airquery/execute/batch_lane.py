@@ -160,30 +160,35 @@ class BatchLane:
             self._fail([one.flight for one in written], unsendable(problem))
             return
         new: list[Written] = []
+        attached: set[Job] = set()
         for one in written:
             key = one.flight.request.key
             if not self._owner.wants(one.flight):
                 continue
             if key in known:
-                self._attach(known[key], one.parcel)
+                attached.add(self._attach(known[key], one.parcel))
             elif one.flight in unanswered:
                 new.append(one)
+        for job in attached:
+            job.note()
         afforded = self._afforded(new)
         for remembered in (True, False):
             alike = [one for one in afforded if (one.flight.cache != "off") is remembered]
-            for job in cut(alike, self._bounds):
-                self._submit(job, remembered=remembered)
+            for lines in cut(alike, self._bounds):
+                self._submit(lines, remembered=remembered)
 
     async def _known(self, flights: Sequence[Flight]) -> tuple[dict[bytes, BatchJob], set[Flight]]:
         """Return the unread jobs by the keys in them, and which flights nobody answered yet."""
-        jobs = await asyncio.to_thread(self._jobs.jobs, self._address)
-        # Of two with one key, the later one.
-        by_key = {key: job for job in jobs for key in job.keys}
         asked = {one.request.key for one in flights if one.cache != "off"}
-        known = {key: by_key[key] for key in asked & by_key.keys()}
+        known = await asyncio.to_thread(self._in_jobs, asked)
         # After that, because a job is forgotten only when its answers are there.
         others = [one for one in flights if one.request.key not in known]
         return known, set(await self._owner.unanswered(others))
+
+    def _in_jobs(self, asked: set[bytes]) -> dict[bytes, BatchJob]:
+        """Return in which job keys are; of two jobs with one key, the later one."""
+        jobs = self._jobs.jobs(self._address)
+        return {key: job for job in jobs for key in job.keys if key in asked}
 
     def _afforded(self, written: Iterable[Written]) -> list[Written]:
         """Return those that budgets have room for."""
@@ -217,7 +222,7 @@ class BatchLane:
         )
         self._watch(job)
 
-    def _attach(self, record: BatchJob, parcel: Parcel) -> None:
+    def _attach(self, record: BatchJob, parcel: Parcel) -> Job:
         """Let a request wait for a job that it was sent with before."""
         job = self._active.get(record.id)
         if job is None:
@@ -234,8 +239,8 @@ class BatchLane:
             job.late.append(parcel)
         else:
             job.parcels[parcel.flights[0].request.key] = parcel
-            job.note()
         parcel.mark(on_wire=True)
+        return job
 
     def _watch(self, job: Job) -> None:
         self._active[job.record.id] = job

@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
 HELD_POLL_S = 0.2
+# Many that are held are looked up less often: a batch job may hold them for hours.
+HELD_POLL_EACH_S = 0.0002
 
 
 class Engine:
@@ -294,7 +296,7 @@ class Engine:
     async def _watch(self) -> None:
         """Wait for what other processes are asking: for their answers, or to ask in their place."""
         while self._held:
-            await asyncio.sleep(HELD_POLL_S)
+            await asyncio.sleep(max(HELD_POLL_S, len(self._held) * HELD_POLL_EACH_S))
             for key in [k for k, flight in self._held.items() if not self._in_flight.has(flight)]:
                 del self._held[key]
             keys = list(self._held)
