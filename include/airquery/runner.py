@@ -177,7 +177,7 @@ def _supervised(
         raise
     worker.join()
     if job.problem is not None:
-        job.statement.cancel.check()
+        job.statement.check_cancelled()
         raise job.problem
     if on_progress is not None:
         on_progress(job.stats())

@@ -33,6 +33,7 @@ _PLAIN = (
     "api_key_header",
     "api_key_scheme",
     "returns",
+    "mode",
 )
 _LIMITS = (
     "concurrency",
@@ -50,7 +51,7 @@ _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
 _QUERIES = ("query", "secret_query")
 _PROXIES = ("proxy", "secret_proxy")
-_OBJECTS = ("oauth", "tls")
+_OBJECTS = ("oauth", "tls", "batch")
 _GROUPS = ("limits", "price")
 _OURS = {
     *_PLAIN,

@@ -59,9 +59,17 @@ def test_the_list_shows_every_endpoint_and_what_one_lacks(
     assert one == "ai_embed asks not-yet by default"
     assert others == "every other function asks chat-llm by default"
     assert cells == [
-        ["chat-llm", "chat", "openai", "small", "http://127.0.0.1:9/v1", "set"],
-        ["model-server", "custom", "custom", "model-server", "http://127.0.0.1:9/serve", "none"],
-        ["not-yet", "", "", "", "not usable, see below", ""],
+        ["chat-llm", "chat", "openai", "small", "http://127.0.0.1:9/v1", "set", "online"],
+        [
+            "model-server",
+            "custom",
+            "custom",
+            "model-server",
+            "http://127.0.0.1:9/serve",
+            "none",
+            "online",
+        ],
+        ["not-yet", "", "", "", "not usable, see below", "", ""],
     ]
     assert "'not-yet'" in problem
     assert "NOBODY_SET_THIS is not set" in problem

@@ -175,3 +175,34 @@ def in_terminal(folder: Path, *arguments: str) -> tuple[str, str]:
         os.close(ours)
         assert running.stdout is not None
         return running.stdout.read(), shown.decode()
+
+
+def test_ctrl_c_leaves_a_batch_job_to_its_provider_and_the_same_command_reads_it(
+    tmp_path: Path,
+) -> None:
+    batch = "{quiet_s: 0.05, first_poll_s: 0.01, longest_poll_s: 0.05}"
+    with EndpointServer() as server:
+        declare(tmp_path / "endpoints.yaml", server, "llm", more=f", mode: batch, batch: {batch}")
+        server.hold_batches()
+        stopped = start(tmp_path, "sql", ASK, "--output", "csv")
+        deadline = time.monotonic() + 60
+        while not any(one.looked_at for one in server.batches) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)  # progress is told ten times a second
+        stopped.send_signal(signal.SIGINT)
+        _, err = stopped.communicate(timeout=60)
+        server.hold_batches(held=False)
+        out, _ = start(tmp_path, "sql", ASK, "--output", "csv").communicate(timeout=60)
+
+        assert (stopped.returncode, err.splitlines()) == (
+            130,
+            [
+                "cancelled: 0 answered are kept in the journal",
+                (
+                    "1 batch jobs stay at the provider: the same command again reads them, and submits "
+                    "nothing twice"
+                ),
+            ],
+        )
+        assert len(out.splitlines()) == 1 + ROWS
+        assert [len(one.bodies) for one in server.batches] == [ROWS]

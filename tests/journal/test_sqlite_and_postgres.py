@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airquery.journal.claims import Holder, Taken
+from airquery.journal.jobs import BatchJob
 from airquery.journal.spent import Spent
 from airquery.journal.stats import Held, Pruned
 from tests.journal.records import KEYS, opened, record
@@ -423,3 +424,27 @@ def test_with_the_answers_of_a_day_goes_what_was_spent_before_it(one: Journal) -
 
     assert one.spent(YESTERDAY) == []
     assert one.spent(TODAY) == [Spent("s", "USD", 1, 2, 0.5)]
+
+
+def test_a_batch_job_is_kept_until_it_is_forgotten_and_gets_its_providers_name(
+    one: Journal, other: Journal
+) -> None:
+    first = BatchJob(id="j1", address="http://a/v1", created_at=1.0, keys=tuple(KEYS[:700]))
+    second = BatchJob(
+        id="j2", address="http://a/v1", created_at=2.0, keys=(KEYS[7],), batch="batch_2"
+    )
+    elsewhere = BatchJob(id="j3", address="http://b/v1", created_at=3.0, keys=(KEYS[8],))
+    for job in (second, first, elsewhere):
+        one.jobs.remember(job)
+
+    assert other.jobs.jobs("http://a/v1") == [first, second]
+    named = BatchJob(
+        id="j1", address="http://a/v1", created_at=1.0, keys=tuple(KEYS[:700]), batch="batch_1"
+    )
+    other.jobs.remember(named)
+    assert one.jobs.jobs("http://a/v1") == [named, second]
+
+    one.jobs.forget("j1")
+    one.jobs.forget("never-there")
+    assert other.jobs.jobs("http://a/v1") == [second]
+    assert other.jobs.jobs("http://b/v1") == [elsewhere]

@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airquery.endpoints.declaration import endpoint_from_fields
-from airquery.endpoints.endpoint import Endpoint, Limits, OAuth, Price, Secret, Tls
+from airquery.endpoints.endpoint import Batch, Endpoint, Limits, OAuth, Price, Secret, Tls
 from airquery.errors import InvalidEndpoint
 from airquery_airflow.connection import fields_of
 
@@ -84,6 +84,16 @@ def test_the_fields_of_the_endpoint_file_are_read_from_the_extra_too() -> None:
         (
             {"model": "m", "api": "responses"},
             Endpoint(name="llm", task="chat", base_url="http://h", model="m", api="responses"),
+        ),
+        (
+            {"model": "m", "mode": "batch", "batch": '{"max_requests": 100}'},
+            Endpoint(
+                name="llm",
+                task="chat",
+                base_url="http://h",
+                model="m",
+                batch=Batch(max_requests=100),
+            ),
         ),
         (
             {"task": "custom", "format": "inputs"},

@@ -45,13 +45,13 @@ def list_endpoints(*, file: File = None) -> None:
             err=True,
         )
         return
-    table = Table("name", "task", "provider", "model", "base URL", "key")
+    table = Table("name", "task", "provider", "model", "base URL", "key", "mode")
     problems = []
     for name in registry.names():
         try:
             table.add_row(*map(harmless, _row(registry.get(name))))
         except InvalidEndpoint as error:
-            table.add_row(name, "", "", "", "not usable, see below", "")
+            table.add_row(name, "", "", "", "not usable, see below", "", "")
             problems.append(str(error))
     print_table(table, sys.stdout)
     for function, name in registry.defaults():
@@ -100,4 +100,5 @@ def _row(endpoint: Endpoint) -> tuple[str, ...]:
         endpoint.model or "",
         endpoint.base_url,
         "set" if endpoint.api_key or endpoint.headers or endpoint.oauth else "none",
+        "online" if endpoint.batch is None else "batch",
     )

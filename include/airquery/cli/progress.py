@@ -64,6 +64,11 @@ def progress_text(stats: RunStats) -> str:
         f"{_per_second(stats):.1f}/s",
         _tokens(stats),
     ]
+    if stats.batch_jobs:
+        said.append(
+            f"waiting for {stats.batch_jobs:,} batch jobs "
+            f"({stats.batch_done:,}/{stats.batch_requests:,} done)"
+        )
     left_s = seconds_left(stats)
     if left_s is not None:
         said.append(f"{left_s // 60:.0f}:{left_s % 60:02.0f} left")

@@ -114,6 +114,12 @@ def sql(
         _show(run, output, max_rows=max_rows, quiet=quiet)
     except (KeyboardInterrupt, Cancelled):
         typer.echo(f"cancelled: {watch.answered} answered are kept in the journal", err=True)
+        if watch.batch_jobs:
+            typer.echo(
+                f"{watch.batch_jobs} batch jobs stay at the provider: the same command again reads "
+                "them, and submits nothing twice",
+                err=True,
+            )
         raise typer.Exit(STOPPED) from None
     if run.outcome == "budget_stopped":
         raise typer.Exit(BUDGET_STOPPED)
@@ -136,11 +142,12 @@ class _Watch:
     """Passes progress on, and remembers how many answers there are."""
 
     def __init__(self) -> None:
-        self.answered = 0
+        self.answered = self.batch_jobs = 0
         self.show: Progress = lambda _: None
 
     def __call__(self, stats: RunStats) -> None:
         self.answered = stats.answered - stats.failed
+        self.batch_jobs = stats.batch_jobs
         self.show(stats)
 
 

@@ -86,10 +86,8 @@ class AnthropicMessages:
             "stop_sequences": [stop] if isinstance(stop, str) else stop,
             **_forced(request),
         }
-        path = "/messages" if endpoint.base_url.rstrip("/").endswith("/v1") else "/v1/messages"
-        return wire.post(
-            _with_version(endpoint), wire.url(endpoint, path), wire.payload(request, own)
-        )
+        url = wire.url(endpoint, messages_path(endpoint))
+        return wire.post(with_version(endpoint), url, wire.payload(request, own))
 
     def decode(self, request: Request, body: bytes) -> Outcome:
         """Read the text blocks, joined, or the call of the tool; what was thought is left out."""
@@ -130,7 +128,12 @@ class AnthropicMessages:
         )
 
 
-def _with_version(endpoint: Endpoint) -> Endpoint:
+def messages_path(endpoint: Endpoint) -> str:
+    """Return what stands behind the base URL, which may name the version or not."""
+    return "/messages" if endpoint.base_url.rstrip("/").endswith("/v1") else "/v1/messages"
+
+
+def with_version(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint as it is sent to: it has to be told which version of the API is meant."""
     if "anthropic-version" in {name.lower() for name in endpoint.headers}:
         return endpoint

@@ -19,8 +19,10 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from airquery.endpoints import reach
+from airquery.endpoints.batches import batch_of, check_batch
 from airquery.endpoints.endpoint import Endpoint, Limits, PerDay, Price, Provider, Task
 from airquery.endpoints.fields import (
+    BatchFields,
     BudgetFields,
     EndpointFields,
     LimitsFields,
@@ -44,6 +46,7 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): EndpointFields,
     ("budget",): BudgetFields,
     ("budget", "per_day"): PerDayFields,
+    ("batch",): BatchFields,
     ("limits",): LimitsFields,
     ("oauth",): OAuthFields,
     ("price",): PriceFields,
@@ -105,6 +108,7 @@ class Declaration:
             limits=Limits(**fields.limits.model_dump()),
             price=Price(**fields.price.model_dump()),
             per_day=PerDay(**fields.budget.per_day.model_dump()),
+            batch=batch_of(fields),
         )
 
 
@@ -204,6 +208,7 @@ def _check_together(fields: EndpointFields) -> None:
     if not refers(fields.base_url):
         _check_base_url(fields.base_url)
     _check_returns(fields)
+    check_batch(fields, provider)
     reach.check(fields)
 
 

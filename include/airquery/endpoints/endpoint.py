@@ -14,6 +14,7 @@ Task: TypeAlias = Literal["chat", "completions", "embeddings", "custom"]
 Provider: TypeAlias = Literal["openai", "custom", "databricks", "anthropic", "python"]
 Api: TypeAlias = Literal["chat_completions", "responses"]
 Format: TypeAlias = Literal["dataframe_split", "dataframe_records", "instances", "inputs"]
+Mode: TypeAlias = Literal["online", "batch"]
 KeyScheme: TypeAlias = Literal["bearer", "basic"]
 
 
@@ -89,6 +90,24 @@ class PerDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """How an endpoint is asked through its provider's batch API.
+
+    A job has at most `max_requests` requests and `max_bytes` bytes; None is what the provider
+    takes. `discount` is the share of the price list that its answers do not cost. A job is
+    submitted when nothing new came for `quiet_s` seconds, or nothing more is to come. It is looked
+    at after `first_poll_s` seconds, and then less and less often, up to every `longest_poll_s`.
+    """
+
+    max_requests: int | None = None
+    max_bytes: int | None = None
+    discount: float = 0.5
+    quiet_s: float = 2.0
+    first_poll_s: float = 1.0
+    longest_poll_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth:
     """How to get a token for a service principal: the client credentials grant.
 
@@ -136,7 +155,8 @@ class Endpoint:
     `api_key` goes as it is under the name `api_key_header` if there is one, and else as
     `Authorization` by `api_key_scheme`; with `oauth` it is the token that was fetched. `query` is
     added to every URL. `returns` is the type of a custom model's answers, as DDL. With `function`
-    nothing is sent: it is called, and what it returns is the answer (`function_endpoint`).
+    nothing is sent: it is called, and what it returns is the answer (`function_endpoint`). With
+    `batch`, requests go through the provider's batch API.
     """
 
     name: str
@@ -161,6 +181,7 @@ class Endpoint:
     limits: Limits = field(default_factory=Limits)
     price: Price = field(default_factory=Price)
     per_day: PerDay = PerDay()
+    batch: Batch | None = None
     function: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
@@ -180,6 +201,18 @@ class Endpoint:
     def route(self) -> Route:
         """Return the way its requests take."""
         return Route(tls=self.tls, proxy=self.proxy)
+
+    @property
+    def charged(self) -> Price:
+        """Return what its answers cost: the price list, less the discount of batches."""
+        if self.batch is None:
+            return self.price
+        share = 1.0 - self.batch.discount
+        return Price(
+            input_per_million=self.price.input_per_million * share,
+            output_per_million=self.price.output_per_million * share,
+            currency=self.price.currency,
+        )
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return all that no message, log or answer may show."""

@@ -16,9 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from airquery.endpoints.endpoint import (
     Api,
+    Batch,
     Format,
     KeyScheme,
     Limits,
+    Mode,
     Price,
     Provider,
     Secret,
@@ -26,6 +28,7 @@ from airquery.endpoints.endpoint import (
 )
 
 
+_BATCH = Batch()
 _LIMITS = Limits()
 _PRICE = Price()
 
@@ -93,6 +96,7 @@ Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
 Rate: TypeAlias = Count | None
 Duration: TypeAlias = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 Amount: TypeAlias = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 
 
@@ -113,6 +117,17 @@ class LimitsFields(_Fields):
     deadline_s: Duration = _LIMITS.deadline_s
     inputs_per_request: Count = _LIMITS.inputs_per_request
     hedge: Flag = _LIMITS.hedge
+
+
+class BatchFields(_Fields):
+    """What may stand under `batch`."""
+
+    max_requests: Rate = _BATCH.max_requests
+    max_bytes: Rate = _BATCH.max_bytes
+    discount: Share = _BATCH.discount
+    quiet_s: Duration = _BATCH.quiet_s
+    first_poll_s: Duration = _BATCH.first_poll_s
+    longest_poll_s: Duration = _BATCH.longest_poll_s
 
 
 class PriceFields(_Fields):
@@ -179,3 +194,5 @@ class EndpointFields(_Fields):
     limits: LimitsFields = LimitsFields()
     price: PriceFields = PriceFields()
     budget: BudgetFields = BudgetFields()
+    mode: Mode = "online"
+    batch: BatchFields | None = None

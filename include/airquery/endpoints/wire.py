@@ -170,6 +170,11 @@ def writable(value: object) -> bool:
     return True
 
 
+def part(value: object) -> bytes:
+    """Write a part of a reply as a body of its own; what cannot be written is no answer."""
+    return orjson.dumps(value) if writable(value) else b""
+
+
 def mapping(value: object) -> Json:
     """Return an object as it is, and anything else as an empty one."""
     # A parsed object is a dict; asking for any Mapping takes ten times as long.

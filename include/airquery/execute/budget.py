@@ -245,7 +245,7 @@ def shown(
 
 def amount_of(request: Request, cost: Cost) -> Amount:
     """Return what a request costs, with the price of its tokens."""
-    money = request.endpoint.price.of(
+    money = request.endpoint.charged.of(
         prompt_tokens=cost.input_tokens, completion_tokens=cost.output_tokens
     )
     return Amount(requests=1, tokens=cost.of("tokens"), money=money)

@@ -19,7 +19,7 @@ from airquery.execute.reply import Reply
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from airquery.answer import Outcome
     from airquery.clock import Clock
@@ -62,6 +62,26 @@ class Exchange:
         if isinstance(endpoint, Failure):
             return [Ending(outcome=endpoint)] * len(requests)
         return await self._sent(endpoint, requests)
+
+    async def call(
+        self,
+        declared: Endpoint,
+        send: Callable[[Transport, Endpoint], Awaitable[Reply | Failure]],
+    ) -> Reply | Failure:
+        """Make one exchange that is no question, with the endpoint's key; a refusal is a failure."""
+        endpoint = await self._credentials.authorized(declared)
+        if isinstance(endpoint, Failure):
+            return endpoint
+        reply = await send(self._transport, endpoint)
+        refused = isinstance(reply, Reply) and reply.status == UNAUTHORIZED
+        if refused and self._credentials.refuse(endpoint):
+            endpoint = await self._credentials.authorized(declared)
+            if isinstance(endpoint, Failure):
+                return endpoint
+            reply = await send(self._transport, endpoint)
+        if isinstance(reply, Failure) or reply.status in OK:
+            return reply
+        return _refusal(endpoint, reply, now=self._clock.time())
 
     async def close(self) -> None:
         """Close the connections."""

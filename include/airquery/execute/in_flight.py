@@ -163,7 +163,7 @@ class InFlight:
         cost = 0.0
         if isinstance(result.outcome, Answer):
             usage = result.outcome.usage
-            cost = endpoint.price.of(
+            cost = endpoint.charged.of(
                 prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
             )
         with self._lock:

@@ -30,6 +30,7 @@ from airquery.execute.retry import asks_for_patience, is_free, wait_before_next
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from airquery.answer import Failure
     from airquery.clock import Clock
@@ -64,8 +65,8 @@ class Owner(Protocol):
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them; True if so."""
 
-    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
-        """Take how flights ended that were sent as one."""
+    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> list[Future[None]]:
+        """Take how flights ended that were sent as one; return what makes answers durable."""
 
 
 class Lane:

@@ -6,6 +6,7 @@ sent again on another.
 
 from __future__ import annotations
 
+import io
 import os
 import ssl
 from contextvars import ContextVar
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # How long an idle connection is kept.
 KEEP_S = 15.0
 MAX_REDIRECTS: Final = 20
+_LARGE: Final = 1 << 20
 
 _HEADERS: Final = {"User-Agent": f"airquery/{airquery.__version__}"}
 # What a request ends in that meets a connection its server has closed.
@@ -62,18 +64,18 @@ class Pool:
         headers: Mapping[str, str],
         body: bytes | None,
         patience: aiohttp.ClientTimeout,
+        once: bool = False,
     ) -> aiohttp.ClientResponse:
         """Send a request and return the beginning of its reply; redirects are not followed.
 
         A server may close an idle connection just when it takes the next request. Whoever reused
-        it learns nothing but that it is closed, and asks once more.
+        it learns nothing but that it is closed, and asks once more, unless `once` forbids it.
         """
         sent = partial(
             self._session.request,
             method,
             url,
             headers=headers,
-            data=body,
             allow_redirects=False,
             proxy=self._proxy,
             proxy_headers=self._proxy_headers,
@@ -81,13 +83,13 @@ class Pool:
         )
         _fresh.set(False)
         try:
-            return await sent()
+            return await sent(data=_in_pieces(body))
         except _CLOSED as problem:
             # What is no text there is the beginning of a reply.
             begun = not isinstance(getattr(problem, "message", ""), str)
-            if begun or _fresh.get():
+            if once or begun or _fresh.get():
                 raise
-        return await sent()
+        return await sent(data=_in_pieces(body))
 
     async def follow(self, url: str, *, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """Read an address, or where it sends us, and return the beginning of its reply."""
@@ -118,6 +120,11 @@ class _Connector(aiohttp.TCPConnector):
     ) -> ResponseHandler:
         _fresh.set(True)
         return await super()._create_connection(req, traces, timeout)
+
+
+def _in_pieces(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Return a body so that a large one does not keep the loop from all else while it is sent."""
+    return body if body is None or len(body) < _LARGE else io.BytesIO(body)
 
 
 def _proxy(url: str | None) -> tuple[str | None, Mapping[str, str] | None]:

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Literal
 
 from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
-from airquery.endpoints.adapters import adapter_for
-from airquery.errors import JournalError
+from airquery.errors import InvalidEndpoint, JournalError
 from airquery.execute.answers import Result
 from airquery.execute.breaker import opened
 from airquery.execute.flight import Cache, Ending, Flight, refused, unsendable, whole_failure
+from airquery.execute.held import Held
 from airquery.execute.in_flight import InFlight
-from airquery.execute.lane import Lane
+from airquery.execute.lanes import Lanes
 from airquery.execute.order import by_beginning
 from airquery.execute.parcel import Parcel
+from airquery.execute.recall import Recall, replayed
 from airquery.execute.together import smaller, together
-from airquery.journal.record import Record
 from airquery.journal.spent import utc_day
 
 
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airquery.endpoints.endpoint import Endpoint
-    from airquery.execute.exchange import Exchange
+    from airquery.execute.lanes import AnyLane
     from airquery.execute.statement import Statement
+    from airquery.journal.record import Record
     from airquery.journal.store import Journal
     from airquery.request import Request
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
-HELD_POLL_S = 0.2
 
 
 class Engine:
@@ -61,11 +61,10 @@ class Engine:
         self._clock = clock or SystemClock()
         self._dice = dice or random.Random()  # noqa: S311  (jitter, not a secret)
         self._in_flight = InFlight()
-        # Only the loop's thread looks at these: the lanes, and what another process is asking.
-        self._exchange: Exchange | None = None
-        self._lanes: dict[object, Lane] = {}
-        self._held: dict[bytes, Flight] = {}
-        self._watching: asyncio.Task[None] | None = None
+        self._recall = Recall(journal, self._clock)
+        # Only the loop's thread looks at these.
+        self._lanes = Lanes(self, journal.jobs, clock=self._clock, dice=self._dice)
+        self._held = Held(self, self._recall)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="airquery-engine", daemon=True
@@ -95,7 +94,7 @@ class Engine:
         known = list(new) if cache == "reuse" else list(forgotten)
         endpoints = {one.endpoint.name: one.endpoint for one in new.values()}
         try:
-            records = self._lookup(known, since) if known else {}
+            records = self._recall.lookup(known, since) if known else {}
             if scopes := self._in_flight.unread(statement, endpoints.values()):
                 self._read_spending(scopes)
         except JournalError as problem:
@@ -104,7 +103,7 @@ class Engine:
             raise
         if records:
             statement.settle_unpaid(
-                {key: self._replayed(new.pop(key), record) for key, record in records.items()}
+                {key: replayed(new.pop(key), record) for key, record in records.items()}
             )
         closed = self._in_flight.closed(statement, endpoints.values(), self._today())
         if closed:
@@ -135,10 +134,10 @@ class Engine:
             raise
         if claimed:
             self._loop.call_soon_threadsafe(
-                self._launch, [mine.pop(key) for key in new if key in claimed]
+                self.launch, [mine.pop(key) for key in new if key in claimed]
             )
         if mine:
-            self._loop.call_soon_threadsafe(self._hold, mine)
+            self._loop.call_soon_threadsafe(self._held.hold, mine)
 
     def remembered(
         self, like: Request, keys: Sequence[bytes], statement: Statement
@@ -147,12 +146,12 @@ class Engine:
 
         What is too old for the statement is left out. Raises `JournalError`.
         """
-        records = self._lookup(keys, statement.since(self._clock.time()))
-        return {key: self._replayed(like, record) for key, record in records.items()}
+        records = self._recall.lookup(keys, statement.since(self._clock.time()))
+        return {key: replayed(like, record) for key, record in records.items()}
 
     def known(self, keys: Sequence[bytes], statement: Statement) -> set[bytes]:
         """Return which requests the journal answers for a statement. Raises `JournalError`."""
-        return set(self._lookup(keys, statement.since(self._clock.time())))
+        return set(self._recall.lookup(keys, statement.since(self._clock.time())))
 
     def recent(self, endpoint: str, *, most: int) -> list[Record]:
         """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""
@@ -161,7 +160,7 @@ class Engine:
     def complete(self, statement: Statement) -> None:
         """Note that a statement asks no further request: its last ones may go in another order."""
         statement.collected = True
-        self._loop.call_soon_threadsafe(self._look_again)
+        self._loop.call_soon_threadsafe(self._lanes.look_again)
 
     def release(self, statement: Statement) -> None:
         """Drop what only this statement still wants and what is not on the wire."""
@@ -213,7 +212,7 @@ class Engine:
             kept = isinstance(ending.outcome, Answer) and flight.cache != "off"
             self._journal.spend(day, spent, alone=not kept)
         if waited:
-            self._loop.call_soon(self._look_again)
+            self._loop.call_soon(self._lanes.look_again)
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
@@ -222,9 +221,45 @@ class Engine:
         self._journal.release([flight.request.key for flight in flights])
         return True
 
-    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
+    async def unanswered(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Settle those flights that the journal answers by now; return the others.
+
+        Raises `JournalError`.
+        """
+        keys = [flight.request.key for flight in flights if flight.cache == "reuse"]
+        remembered = await asyncio.to_thread(self._recall.lookup, keys, 0.0) if keys else {}
+        unanswered = []
+        for flight in flights:
+            record = remembered.get(flight.request.key)
+            if record is None or record.created_at < flight.since:
+                unanswered.append(flight)
+            elif self.wants(flight):
+                result = replayed(flight.request, record)
+                self._account(flight, Ending(outcome=result.outcome))
+                self._in_flight.settle(flight, result)
+        self._journal.release(
+            [key for key in remembered if key not in {f.request.key for f in unanswered}]
+        )
+        return unanswered
+
+    def keep(
+        self, endpoint: Endpoint, key: bytes, body: bytes, *, latency_s: float
+    ) -> Future[None]:
+        """Remember an answer that nobody waits for: it was paid for."""
+        return self._recall.keep(endpoint, key, body, latency_s=latency_s)
+
+    def answered(self, flight: Flight, result: Result) -> None:
+        """Settle a flight that another process answered."""
+        self._in_flight.settle(flight, result)
+
+    def unanswerable(self, flight: Flight, problem: JournalError) -> None:
+        """End a flight, because the journal cannot be asked any more."""
+        self._land(flight, Ending(outcome=unsendable(problem)))
+
+    def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> list[Future[None]]:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
         endings, broken = self._judged(flights, endings)
+        writes: list[Future[None]] = []
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
         for flight, ending in zip(flights, endings, strict=True):
@@ -232,14 +267,15 @@ class Engine:
                 continue
             self._account(flight, ending)
             if isinstance(ending.outcome, Answer):
-                self._remember(flight, ending)
+                writes += self._remember(flight, ending)
             else:
                 self._land(flight, ending)
         if again:
-            self._lane(flights[0].request.endpoint).add([Parcel(group) for group in again])
+            self._lanes.of(flights[0].request.endpoint).add([Parcel(group) for group in again])
         fatal = whole_failure(endings)
         if fatal is not None and fatal.fatal and endings[0].attempts:
             self._spare(flights[0].request.endpoint, fatal, everybody=not broken)
+        return writes
 
     def _judged(
         self, flights: Sequence[Flight], endings: Sequence[Ending]
@@ -265,76 +301,18 @@ class Engine:
                 self._account(other, unsent)
                 self._land(other, unsent)
 
-    def _launch(self, flights: Iterable[Flight]) -> None:
-        lanes: dict[Lane, list[Parcel]] = {}
+    def launch(self, flights: Iterable[Flight]) -> None:
+        """Put flights that are this process's on the lanes of their endpoints."""
+        lanes: dict[AnyLane, list[Parcel]] = {}
         for group in together(by_beginning(flights)):
-            lane = self._lane(group[0].request.endpoint)
+            try:
+                lane = self._lanes.of(group[0].request.endpoint)
+            except InvalidEndpoint as problem:
+                self.ended(group, [Ending(outcome=unsendable(problem))] * len(group))
+                continue
             lanes.setdefault(lane, []).append(Parcel(group))
         for lane, parcels in lanes.items():
             lane.add(parcels)
-
-    def _lane(self, endpoint: Endpoint) -> Lane:
-        """Return the lane of an endpoint; endpoints that are one server's model share it."""
-        address = (endpoint.base_url, endpoint.model, endpoint.limits)
-        if address not in self._lanes:
-            self._lanes[address] = Lane(
-                endpoint,
-                owner=self,
-                exchange=self._made_exchange(),
-                clock=self._clock,
-                dice=self._dice,
-            )
-        return self._lanes[address]
-
-    def _made_exchange(self) -> Exchange:
-        if self._exchange is None:
-            # What speaks HTTP takes long to load, and many a statement sends nothing.
-            from airquery.execute.exchange import Exchange  # noqa: PLC0415
-
-            self._exchange = Exchange(clock=self._clock)
-        return self._exchange
-
-    def _look_again(self) -> None:
-        for lane in self._lanes.values():
-            lane.look_again()
-
-    def _hold(self, flights: dict[bytes, Flight]) -> None:
-        self._held.update(flights)
-        if self._watching is None or self._watching.done():
-            self._watching = self._loop.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        """Wait for what other processes are asking: for their answers, or to ask in their place."""
-        while self._held:
-            await asyncio.sleep(HELD_POLL_S)
-            for key in [k for k, flight in self._held.items() if not self._in_flight.has(flight)]:
-                del self._held[key]
-            held = {key: flight.since for key, flight in self._held.items()}
-            try:
-                remembered, claimed = await asyncio.to_thread(self._ask_journal, held)
-            except JournalError as problem:
-                for key in held:
-                    self._land(self._held.pop(key), Ending(outcome=unsendable(problem)))
-                continue
-            for key, record in remembered.items():
-                flight = self._held.pop(key)
-                self._in_flight.settle(flight, self._replayed(flight.request, record))
-            self._launch([self._held.pop(key) for key in held if key in claimed])
-
-    def _ask_journal(self, held: Mapping[bytes, float]) -> tuple[dict[bytes, Record], set[bytes]]:
-        """Return the answers that others gave by now, and what may be asked in their place."""
-        remembered: dict[bytes, Record] = {}
-        claimed: set[bytes] = set()
-        for since in set(held.values()):
-            keys = [key for key, own in held.items() if own == since]
-            remembered |= self._lookup(keys, since)
-            missing = [key for key in keys if key not in remembered]
-            claimed |= self._journal.claim(missing, since=since).keys
-        return remembered, claimed
-
-    def _lookup(self, keys: Sequence[bytes], since: float) -> dict[bytes, Record]:
-        records = self._journal.get_many(keys)
-        return {key: record for key, record in records.items() if record.created_at >= since}
 
     def _abandon(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
@@ -346,19 +324,23 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._exchange is not None:
-            await self._exchange.close()
+        await self._lanes.close()
         await self._loop.shutdown_default_executor()
 
-    def _remember(self, flight: Flight, ending: Ending) -> None:
+    def _remember(self, flight: Flight, ending: Ending) -> list[Future[None]]:
         """Make an answer durable, then settle its flight, on the journal's thread."""
         if flight.cache == "off":
             self._land(flight, ending)
-            return
-        record = self._record(flight.request, ending)
-        replace = flight.cache == "refresh" or flight.since > 0.0
-        written = self._journal.append(record, replace=replace)
+            return []
+        written = self._recall.keep(
+            flight.request.endpoint,
+            flight.request.key,
+            ending.body,
+            latency_s=ending.latency_s,
+            replace=flight.cache == "refresh" or flight.since > 0.0,
+        )
         written.add_done_callback(partial(self._durable, flight, ending))
+        return [written]
 
     def _durable(self, flight: Flight, ending: Ending, written: Future[None]) -> None:
         problem = written.exception()
@@ -381,29 +363,3 @@ class Engine:
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
         self._in_flight.settle(flight, result)
-
-    def _replayed(self, request: Request, record: Record) -> Result:
-        """Read a remembered reply as if it came now."""
-        try:
-            outcome = adapter_for(request.endpoint).decode(request, record.body)
-        except Exception as problem:
-            # A row that is waited for has to end, also by a defect of ours.
-            log.exception("replay ended in a defect endpoint=%s", request.endpoint.name)
-            outcome = unsendable(problem)
-        return Result(
-            outcome=outcome,
-            source="journal",
-            latency_s=record.latency_s,
-            size=len(record.body),
-            journaled=True,
-        )
-
-    def _record(self, request: Request, ending: Ending) -> Record:
-        return Record(
-            key=request.key,
-            endpoint=request.endpoint.name,
-            model=request.endpoint.model,
-            created_at=self._clock.time(),
-            latency_s=ending.latency_s,
-            body=ending.body,
-        )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # How many requests may be read ahead of the rows that need them: enough for any endpoint, small in
 # memory, and the most that is ever asked for nothing when a statement ends early.
 WINDOW: Final = 4096
+# The same where requests go in batches: some jobs at once, and each as large as a provider takes.
+BATCH_WINDOW: Final = 200_000
 
 
 class Cancel:
@@ -45,12 +47,12 @@ class Cancel:
         """Tell whether somebody stopped it."""
         return self._flag.is_set()
 
-    def check(self) -> None:
-        """Raise `Cancelled` if somebody stopped it."""
+    def check(self, *, and_then: str = "") -> None:
+        """Raise `Cancelled` if somebody stopped it; `and_then` is what else there is to say."""
         if self._flag.is_set():
             raise Cancelled(
                 "The statement was cancelled. Its answers so far are in the journal: running it "
-                "again asks only for the rest."
+                f"again asks only for the rest.{and_then}"
             )
 
 
@@ -109,6 +111,8 @@ class Statement:
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
+        # The batch jobs that it waits for: how many of how many requests have ended.
+        self._batches: dict[str, tuple[int, int]] = {}
 
     @property
     def refusal(self) -> Failure | None:
@@ -122,7 +126,7 @@ class Statement:
         Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed,
         `BudgetExceeded` if it was not sent.
         """
-        self.cancel.check()
+        self.check_cancelled()
         if self._abandoned:
             raise Cancelled("The statement's rows are not wanted any more.")
         if self._fatal is not None:
@@ -143,6 +147,25 @@ class Statement:
         """Count requests that were taken over from a process that ended without a word."""
         with self._lock:
             self.left += count
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if somebody stopped it, and say what goes on without it."""
+        with self._lock:
+            names = ", ".join(self._batches)
+        left = (
+            f" Batch jobs stay at the provider ({names}), and running it again reads them."
+            if names
+            else ""
+        )
+        self.cancel.check(and_then=left)
+
+    def note_batch(self, job: str, *, done: int, requests: int | None) -> None:
+        """Note how far a batch job is that it waits for; without `requests` it does not any more."""
+        with self._lock:
+            if requests is None:
+                self._batches.pop(job, None)
+            else:
+                self._batches[job] = (done, requests)
 
     def abandon(self) -> None:
         """Let nobody work for it any more: its rows are not wanted."""
@@ -191,6 +214,8 @@ class Statement:
                     counted = self._answers.is_new(key)
                     self._open[key] = _Open(strict, counted, request.endpoint)
                     new[key] = request
+                    if request.endpoint.batch is not None:
+                        self._window = max(self._window, BATCH_WINDOW)
                     if not counted:
                         forgotten.add(key)
                 elif strict and self._failures:
@@ -344,7 +369,9 @@ class Statement:
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""
         with self._lock:
-            return self._counters.at(seconds, collected=self.collected)
+            return self._counters.at(
+                seconds, collected=self.collected, batches=tuple(self._batches.values())
+            )
 
     def _is_full(self) -> bool:
         return len(self._ahead if self.paced else self._open) >= self._window

@@ -9,6 +9,8 @@ from airquery.answer import Answer, Failure
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airquery.execute.answers import Result
 
 
@@ -21,8 +23,9 @@ class RunStats:
     (`from_journal`). `failed` are those that ended as a
     failure, or with an answer that does not fit its type; `retries` the attempts beyond the first,
     `hedged` those of them that were made although the first had not ended.
-    `price` is what `sent` cost by the endpoint's price list. `collected` says that no further
-    request is expected.
+    `price` is what `sent` cost by the endpoint's price list. `batch_jobs` are waited for, which have
+    `batch_requests`, of which `batch_done` have ended at the provider. `collected` says that no
+    further request is expected.
     """
 
     requests: int = 0
@@ -36,6 +39,9 @@ class RunStats:
     completion_tokens: int = 0
     price: float = 0.0
     currency: str = "USD"
+    batch_jobs: int = 0
+    batch_requests: int = 0
+    batch_done: int = 0
     seconds: float = 0.0
     collected: bool = False
 
@@ -75,6 +81,15 @@ class Counters:
             self.price += price
             self.currency = currency
 
-    def at(self, seconds: float, *, collected: bool) -> RunStats:
-        """Return them as they are now."""
-        return RunStats(**asdict(self), seconds=seconds, collected=collected)
+    def at(
+        self, seconds: float, *, collected: bool, batches: Sequence[tuple[int, int]] = ()
+    ) -> RunStats:
+        """Return them as they are now; `batches` have ended requests, of so many."""
+        return RunStats(
+            **asdict(self),
+            batch_jobs=len(batches),
+            batch_requests=sum(requests for _, requests in batches),
+            batch_done=sum(done for done, _ in batches),
+            seconds=seconds,
+            collected=collected,
+        )

@@ -72,6 +72,9 @@ def _of_the_prompt(request: Request, failure: Failure) -> bool:
 
 
 def _most(request: Request) -> int:
+    if request.endpoint.batch is not None:
+        # There a request of its own costs nothing more.
+        return 1
     rows = request.rows_per_prompt
     if many_adapter_for(request.endpoint, rows_per_prompt=rows) is None:
         return 1

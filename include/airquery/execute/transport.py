@@ -59,9 +59,17 @@ class Transport:
         await self.close()
 
     async def post(
-        self, request: HttpRequest, *, timeout_s: float, route: Route = _DIRECT
+        self,
+        request: HttpRequest,
+        *,
+        timeout_s: float,
+        route: Route = _DIRECT,
+        once: bool = False,
     ) -> Reply | Failure:
-        """Send one request and read its whole reply within `timeout_s` seconds."""
+        """Send one request and read its whole reply within `timeout_s` seconds.
+
+        `once` says that not even one that met a closed connection is sent again.
+        """
         return await self._send(
             "POST",
             request.url,
@@ -69,6 +77,7 @@ class Transport:
             body=request.body,
             timeout_s=timeout_s,
             route=route,
+            once=once,
         )
 
     async def get(
@@ -76,6 +85,30 @@ class Transport:
     ) -> Reply | Failure:
         """Read one address within `timeout_s` seconds."""
         return await self._send("GET", url, headers=headers, timeout_s=timeout_s, route=route)
+
+    async def save(
+        self, url: str, into: Path, *, headers: Mapping[str, str], timeout_s: float, route: Route
+    ) -> Reply | Failure:
+        """Write what one address replies to a file, and return the rest of the reply.
+
+        `timeout_s` bounds each silence, not the whole. A refusal is returned whole and not written.
+        """
+        try:
+            pool = self._pool(url, route)
+            patience = _patience(timeout_s, silence_s=timeout_s)
+            reply = await pool.send("GET", url, headers=headers, body=None, patience=patience)
+            if reply.status not in _SUCCESS:
+                body = await self._whole(reply) or b""
+                return Reply(status=reply.status, headers=_readable(reply), body=body)
+            async with reply:
+                with into.open("wb") as file:
+                    async for chunk in reply.content.iter_any():
+                        file.write(chunk)
+        except InvalidSetting as problem:
+            return _unusable(str(problem))
+        except (*_BROKEN, OSError) as problem:
+            return broken(url, problem, timeout_s=timeout_s)
+        return Reply(status=reply.status, headers=_readable(reply), body=b"")
 
     async def download(self, url: str, into: Path, *, timeout_s: float) -> Failure | None:
         """Write what an address holds to a file; `timeout_s` bounds each silence, not the whole."""
@@ -113,11 +146,12 @@ class Transport:
         timeout_s: float,
         route: Route,
         body: bytes | None = None,
+        once: bool = False,
     ) -> Reply | Failure:
         try:
             pool = self._pool(url, route)
             reply = await pool.send(
-                method, url, headers=headers, body=body, patience=_patience(timeout_s)
+                method, url, headers=headers, body=body, patience=_patience(timeout_s), once=once
             )
             content = await self._whole(reply)
         except InvalidSetting as problem:

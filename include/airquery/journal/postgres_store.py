@@ -16,6 +16,7 @@ from airquery.errors import JournalError
 from airquery.journal.address import place
 from airquery.journal.claims import LEASE_S, Claims
 from airquery.journal.postgres_claims import PostgresClaimTable
+from airquery.journal.postgres_jobs import PostgresJobs
 from airquery.journal.postgres_link import PATIENCE_S, Link
 from airquery.journal.postgres_schema import migrate
 from airquery.journal.record import restored, stored
@@ -60,6 +61,7 @@ class PostgresJournal:
         table = PostgresClaimTable(Link(url, patience_s=patience_s), lease_s=lease_s)
         self._claims = Claims(table, lease_s=lease_s)
         self._tally = Tally()
+        self.jobs = PostgresJobs(Link(url, patience_s=patience_s))
         self._writer = Writer(self._commit)
 
     def __repr__(self) -> str:
@@ -138,6 +140,7 @@ class PostgresJournal:
         """Write what is waiting and let go of the database."""
         self._writer.close()
         self._claims.close()
+        self.jobs.close()
         self._writing.close()
         self._reading.close()
 

@@ -20,6 +20,7 @@ from airquery.journal.claims import LEASE_S, Claims
 from airquery.journal.record import restored, stored
 from airquery.journal.spent import Spent, Tally, utc_day
 from airquery.journal.sqlite_claims import SqliteClaimTable
+from airquery.journal.sqlite_jobs import SqliteJobs
 from airquery.journal.stats import Pruned, held
 from airquery.journal.transaction import in_chunks, marks, transaction
 from airquery.journal.writer import Writer
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from airquery.journal.writer import Written
 
 
-MIGRATIONS = ("journal/0001_create.sql", "journal/0002_claim.sql", "journal/0003_spent.sql")
+MIGRATIONS = tuple(
+    f"journal/{name}.sql" for name in ("0001_create", "0002_claim", "0003_spent", "0004_batch_job")
+)
 BUSY_TIMEOUT_S = 30.0
 BUSY_POLL_S = 0.02
 # The upper levels of the index of tens of millions of records.
@@ -70,6 +73,7 @@ class SqliteJournal:
             self._reader.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
             claiming = opened.enter_context(closing(self._connect()))
             claiming.execute("PRAGMA synchronous = NORMAL")
+            self.jobs = SqliteJobs(opened.enter_context(closing(self._connect())), self._explained)
             opened.pop_all()
         self._claims = Claims(SqliteClaimTable(claiming, lease_s=lease_s), lease_s=lease_s)
         self._tally = Tally()
@@ -161,6 +165,7 @@ class SqliteJournal:
         self._writer.close()
         self._writing.close()
         self._claims.close()
+        self.jobs.close()
         with self._reading:
             self._reader.close()
 

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airquery.journal.claims import Holder, Taken
+    from airquery.journal.jobs import Jobs
     from airquery.journal.record import Record
     from airquery.journal.spent import Spent
     from airquery.journal.stats import Held, Pruned
 
 
 class Journal(Protocol):
-    """An append-only map from request keys to replies."""
+    """An append-only map from request keys to replies, and the batch jobs that will bring some."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Return where batch jobs are kept."""
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
         """Return the records of those keys that are known. Raises `JournalError`."""

@@ -179,7 +179,7 @@ def _estimated(counted: _Counted, sample: Sample) -> EndpointEstimate:
         new=new,
         input_tokens=inputs,
         output_tokens=outputs,
-        price=_price(endpoint.price, inputs, outputs),
+        price=_price(endpoint.charged, inputs, outputs),
         currency=endpoint.price.currency,
         seconds=_seconds(endpoint, new, sample),
     )
@@ -225,6 +225,9 @@ def _seconds(endpoint: Endpoint, new: int, sample: Sample) -> float | None:
     """Expect how long the new requests take: as fast as the endpoint was, and as its rates allow."""
     if not new:
         return 0.0
+    if endpoint.batch is not None:
+        # It is answered when the provider has time for it.
+        return None
     limits = endpoint.limits
     shared = limits.inputs_per_request if endpoint.task == "embeddings" else 1
     sent = math.ceil(new / shared)

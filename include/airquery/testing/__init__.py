@@ -6,9 +6,10 @@ patch nothing, wait for nothing and need no key.
 
 from __future__ import annotations
 
+from airquery.testing.batches import BatchScript
 from airquery.testing.clock import FakeClock
 from airquery.testing.reply import Received, Reply
 from airquery.testing.server import EndpointServer
 
 
-__all__ = ["EndpointServer", "FakeClock", "Received", "Reply"]
+__all__ = ["BatchScript", "EndpointServer", "FakeClock", "Received", "Reply"]

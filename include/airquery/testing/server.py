@@ -18,6 +18,7 @@ from aiohttp import web
 
 from airquery.endpoints.endpoint import Endpoint, Secret, Task
 from airquery.testing.answers import MODEL, Body, answered, listing
+from airquery.testing.batches import Batches, BatchScript, Submitted
 from airquery.testing.exchange import json_object, new_request, received, send
 from airquery.testing.reply import Received, Reply, error_body
 
@@ -71,6 +72,7 @@ class EndpointServer:
         self._rules: list[tuple[Callable[[Body], bool], Reply]] = []
         self._holds: list[tuple[Callable[[Body], bool], asyncio.Event]] = []
         self._received: list[Received] = []
+        self._batches = Batches(self._answered_in_batch)
         self._statuses: Counter[int] = Counter()
         self._count = self._in_flight = self._in_flight_max = 0
         self._port = 0
@@ -133,6 +135,19 @@ class EndpointServer:
         self._holds.append((matches, released))
         return partial(self._loop.call_soon_threadsafe, released.set)
 
+    @property
+    def batches(self) -> tuple[Submitted, ...]:
+        """Return all batches that were submitted, the oldest first. Their requests are no `count`."""
+        return self._batches.made
+
+    def script_batches(self, *scripts: BatchScript) -> None:
+        """Let the next batches go so, one each; others end at the second look at them."""
+        self._batches.script(*scripts)
+
+    def hold_batches(self, *, held: bool = True) -> None:
+        """Let no batch end, or let them end again."""
+        self._batches.held = held
+
     def endpoint(self, name: str = "test-llm", task: Task = "chat", **overrides: Any) -> Endpoint:
         """Return an endpoint that asks this server; `overrides` are fields of `Endpoint`."""
         provider = overrides.get("provider", "custom" if task == "custom" else "openai")
@@ -176,9 +191,19 @@ class EndpointServer:
         await closed
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        content = await request.read()
+        batch = self._batches.reply(
+            request.method,
+            request.path,
+            request.query,
+            content,
+            request.headers.get("Content-Type", ""),
+        )
+        if batch is not None:
+            return await send(request, self._refused_key(request) or batch)
         if request.method == "GET":
             return await send(request, self._refused_key(request) or listing(request.path))
-        body = json_object(await request.read())
+        body = json_object(content)
         self._count += 1
         if self._record:
             self._received.append(received(request, body or {}))
@@ -233,6 +258,12 @@ class EndpointServer:
         status = reply.status if scripted.status == _OK else scripted.status
         headers = {**reply.headers, **scripted.headers}
         return replace(reply, status=status, headers=headers, end=scripted.end)
+
+    def _answered_in_batch(self, path: str, body: Body) -> Reply:
+        scripted = self._scripted(body)
+        if scripted is not None and (scripted.content() is not None or scripted.end == "drop"):
+            return scripted
+        return answered(path, body, self._answer)
 
     def _scripted(self, body: Body) -> Reply | None:
         for matches, reply in self._rules:

@@ -1,0 +1,4 @@
+SELECT id, address, created_at, keys, batch
+FROM batch_job
+WHERE address = ?
+ORDER BY created_at, id

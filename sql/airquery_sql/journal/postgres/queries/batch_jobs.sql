@@ -1,0 +1,4 @@
+SELECT id, address, created_at, keys, batch
+FROM airquery.batch_job
+WHERE address = %s
+ORDER BY created_at, id
