@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
+from airquery.execute.flight import CACHES
 from airquery.journal.address import checked, is_postgres, without_password
 from airquery.journal.opening import SQLITE
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from airquery.execute.flight import Cache
 
 _Value = TypeVar("_Value")
 
@@ -75,6 +78,13 @@ def _flag(value: object) -> bool:
     return found
 
 
+def _cache(value: object) -> Cache:
+    for known in CACHES:
+        if str(value).strip().lower() == known:
+            return known
+    raise ValueError(f"must be one of {', '.join(CACHES)}.")
+
+
 def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
@@ -89,6 +99,7 @@ class Settings:
     warehouse: str
     strict_databricks: bool
     compat_error_struct: bool
+    cache: Cache
 
     @classmethod
     def read(cls, **values: object) -> Self:
@@ -106,6 +117,7 @@ class Settings:
             warehouse=_read("warehouse", given, _warehouse, default=str(home / "warehouse")),
             strict_databricks=_read("strict_databricks", given, _flag, default=False),
             compat_error_struct=_read("compat_error_struct", given, _flag, default=False),
+            cache=_read("cache", given, _cache, default="reuse"),
         )
 
     def __repr__(self) -> str:

@@ -41,10 +41,14 @@ DEFAULT_TEMPERATURE = 0.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What of Databricks is followed beyond its contract; see `Settings`."""
+    """What of Databricks is followed beyond its contract, and what calls that say nothing do.
+
+    See `Settings`.
+    """
 
     strict_databricks: bool = False
     compat_error_struct: bool = False
+    cache: Cache = "reuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +169,7 @@ def resolve(text: str, registry: Registry, rules: Rules) -> Call:
         response_format=response_format,
         system=task.system if task.system is not None else given.system,
         files=given.files,
-        cache=given.cache,
+        cache=rules.cache if given.cache == "reuse" else given.cache,
         max_error_ratio=given.max_error_ratio,
         rows_per_prompt=given.rows_per_prompt,
         as_text=task.as_text,

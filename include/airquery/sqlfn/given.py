@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import orjson
 
 from airquery.errors import StatementError, suggestion
+from airquery.execute.flight import CACHES
 
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Files: TypeAlias = Literal["none", "bytes", "paths"]
 
-CACHES: tuple[Cache, ...] = ("reuse", "refresh", "off")
 MOST_ROWS_PER_PROMPT = 64
 _FILES: dict[str, Files] = {
     '"NULL"': "none",
