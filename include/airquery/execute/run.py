@@ -143,9 +143,16 @@ class Engine:
         records = self._journal.get_many(keys)
         return {key: self._replayed(like, record) for key, record in records.items()}
 
-    def known(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return which requests the journal answers. Raises `JournalError`."""
-        return set(self._journal.get_many(keys))
+    def told_tokens(self, like: Request, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the requests that the journal answers, with their input tokens; 0 is not told.
+
+        Raises `JournalError`.
+        """
+        results = self.remembered(like, keys)
+        return {
+            key: one.outcome.usage.prompt_tokens if isinstance(one.outcome, Answer) else 0
+            for key, one in results.items()
+        }
 
     def recent(self, endpoint: str, *, most: int) -> list[Record]:
         """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""

@@ -6,6 +6,7 @@ a cancelled statement returns within a second; every row leaves as a value or as
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +153,9 @@ class _Chunk:
             call.endpoint,
             needed,
             rows=len(self._open),
-            answered=self._engine.known if reads_journal else _none_remembered,
+            answered=partial(self._engine.told_tokens, call.alike()[0])
+            if reads_journal
+            else _none_remembered,
         )
         if self._open and call.steps.repeats:
             tally.note(
@@ -263,8 +266,8 @@ def _nothing_known(_: bytes) -> None:
     return None
 
 
-def _none_remembered(_: Sequence[bytes]) -> tuple[bytes, ...]:
-    return ()
+def _none_remembered(_: Sequence[bytes]) -> dict[bytes, int]:
+    return {}
 
 
 def _not_json(text: str) -> Failure:
