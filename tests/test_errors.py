@@ -29,6 +29,7 @@ RAISED = (
     errors.EndpointRefused(FAILURE),
     errors.BudgetExceeded(FAILURE),
     errors.TooManyFailures(failed=2, requests=3, ratio=0.5, example=FAILURE),
+    errors.GroupsFailed([("DE", 2, 3)], ratio=0.5, example=FAILURE),
     errors.Cancelled("a"),
     errors.JournalError("a"),
     errors.WarehouseError("a"),

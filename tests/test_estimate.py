@@ -126,6 +126,21 @@ def test_the_range_of_the_price_holds_what_is_paid(
     assert (after.new, after.price, after.seconds) == (0, Span(low=0.0, high=0.0), 0.0)
 
 
+def test_what_was_answered_of_a_statement_says_how_long_its_other_prompts_are(
+    priced: duckdb.DuckDBPyConnection,
+) -> None:
+    ask = "SELECT ai_query('llm', 'row ' || i) FROM range(100, {}) AS t(i)"
+    [guessed] = airquery.estimate(priced, ask.format(130)).endpoints
+    airquery.run(priced, ask.format(120))
+    [learnt] = airquery.estimate(priced, ask.format(130)).endpoints
+    billed = airquery.run(priced, ask.format(130)).stats
+
+    # A prompt has two tokens, which are guessed to be five.
+    assert (guessed.new, guessed.input_tokens) == (30, Span(low=112.0, high=225.0))
+    assert (learnt.new, learnt.input_tokens) == (10, Span(low=18.0, high=22.0))
+    assert billed.prompt_tokens == 20
+
+
 def test_calls_that_build_on_answers_are_said_to_be_not_counted(
     priced: duckdb.DuckDBPyConnection, server: EndpointServer
 ) -> None:

@@ -96,6 +96,7 @@ def register(
             rules=Rules(
                 strict_databricks=known.strict_databricks,
                 compat_error_struct=known.compat_error_struct,
+                cache=known.cache,
             ),
             freshness=known.freshness(),
             warehouse=known.warehouse,

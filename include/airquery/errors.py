@@ -13,6 +13,7 @@
     ├── EndpointRefused         every further request would fail the same; carries the Failure
     ├── BudgetExceeded          a row was not asked under failOnError => true; carries its Failure
     ├── TooManyFailures         more rows failed than maxErrorRatio allows
+    │   └── GroupsFailed        more rows of a group did; names the groups
     ├── Cancelled               somebody stopped the statement; what was answered is kept
     ├── JournalError            the journal cannot be used; names the file or database
     ├── WarehouseError          a table cannot be read or written; names the table
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from airquery.answer import Failure
 
@@ -195,6 +196,36 @@ class TooManyFailures(AirqueryError):
             f"allows. One of them: {example} What was answered is in the journal: running again "
             "does not pay for it."
         )
+
+
+class GroupsFailed(TooManyFailures):
+    """In some group of a call more requests failed than its maxErrorRatio allows.
+
+    `groups` are those, the worst first, each with how many failed of how many requests.
+    """
+
+    SHOWN = 5
+
+    def __init__(
+        self, groups: Sequence[tuple[str | None, int, int]], *, ratio: float, example: Failure
+    ) -> None:
+        _, failed, requests = groups[0]
+        super().__init__(failed=failed, requests=requests, ratio=ratio, example=example)
+        self.groups = tuple(groups)
+        shown = [
+            f"{'NULL' if group is None else repr(group[:60])} {failed} of {requests} "
+            f"({failed / requests:.0%})"
+            for group, failed, requests in groups[: self.SHOWN]
+        ]
+        more = len(groups) - len(shown)
+        rest = f" and {more} more" if more else ""
+        count = "1 group" if len(groups) == 1 else f"{len(groups)} groups"
+        message = (
+            f"In {count} more distinct requests failed than maxErrorRatio {ratio:g} allows: "
+            f"{', '.join(shown)}{rest}. One of them: {example} What was answered is in the journal: "
+            "running again does not pay for it."
+        )
+        self.args = (message,)
 
 
 class Cancelled(AirqueryError):

@@ -157,6 +157,7 @@ class Job:
                     self._collect_all(plan, may_restart=first)
                     self._fetch(plan.text, keep=plan is unit[-1], last=last)
             self.statement.check_ratios()
+            self.statement.groups.check()
             if owner:
                 self.connection.commit()
         except BaseException:

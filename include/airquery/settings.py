@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airquery.errors import InvalidSetting, suggestion
+from airquery.execute.flight import CACHES
 from airquery.freshness import Freshness, age_s, namespace_of
 from airquery.journal.address import checked, is_postgres, without_password
 from airquery.journal.opening import SQLITE
@@ -20,6 +21,8 @@ from airquery.journal.opening import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from airquery.execute.flight import Cache
 
 _Value = TypeVar("_Value")
 
@@ -76,6 +79,13 @@ def _flag(value: object) -> bool:
     return found
 
 
+def _cache(value: object) -> Cache:
+    for known in CACHES:
+        if str(value).strip().lower() == known:
+            return known
+    raise ValueError(f"must be one of {', '.join(CACHES)}.")
+
+
 def _warehouse(value: object) -> str:
     return str(value) if "://" in str(value) else str(_folder(value))
 
@@ -101,8 +111,9 @@ class Settings:
     warehouse: str
     strict_databricks: bool
     compat_error_struct: bool
-    cache_max_age: float | None = None
-    cache_namespace: str | None = None
+    cache: Cache
+    cache_max_age: float | None
+    cache_namespace: str | None
 
     @classmethod
     def read(cls, **values: object) -> Self:
@@ -122,6 +133,7 @@ class Settings:
             compat_error_struct=_read("compat_error_struct", given, _flag, default=False),
             cache_max_age=_read("cache_max_age", given, _age, default=None),
             cache_namespace=_read("cache_namespace", given, _namespace, default=None),
+            cache=_read("cache", given, _cache, default="reuse"),
         )
 
     def __repr__(self) -> str:

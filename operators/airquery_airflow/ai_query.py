@@ -18,12 +18,14 @@ import airquery
 from airquery.errors import UnknownEndpoint
 from airquery_airflow.hook import EndpointHook
 from airquery_airflow.manifest import Manifest
+from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending
 from airquery_airflow.table_task import TableTask
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airquery.execute.flight import Cache
     from airquery.sqlfn.script import Dialect
 
 
@@ -40,10 +42,16 @@ class AIQueryOperator(TableTask):
         sql: The statement, or the name of a `.sql` template.
         dialect: How the statement is spelled, "duckdb" or "databricks".
         variables: Values for `${name}` in the statement, and for `:name` in Databricks text.
+        budget: The most that the task may spend: `requests`, `tokens`, `money`, and under `per_day`
+            the same for all tasks of the DAG on a day (UTC); or an `airquery.Budget`. What has no
+            room is not sent, and fails the task for good; what was answered is kept.
+        max_error_ratio: The share of the requests, 0.0 to 1.0, that may fail before the task does.
+        cache: What the journal's answers are to calls that do not say: "reuse", "refresh" or "off".
+        dry_run: Log and return what would be asked and what it would cost; send and write nothing.
         progress_every_s: How often the log says how far it is.
     """
 
-    template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables")
+    template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables", "budget")
 
     def __init__(
         self,
@@ -51,6 +59,10 @@ class AIQueryOperator(TableTask):
         sql: str,
         dialect: Dialect = "duckdb",
         variables: Mapping[str, str] | None = None,
+        budget: Mapping[str, object] | airquery.Budget | None = None,
+        max_error_ratio: float | None = None,
+        cache: Cache = "reuse",
+        dry_run: bool = False,
         progress_every_s: float = 10.0,
         **kwargs: Any,
     ) -> None:
@@ -58,28 +70,40 @@ class AIQueryOperator(TableTask):
         self.sql = sql
         self.dialect: Dialect = dialect
         self.variables = variables
+        self.budget = budget
+        self.max_error_ratio = max_error_ratio
+        self.cache: Cache = cache
+        # Every operator has a method `dry_run`.
+        self.only_plan = dry_run
         self.progress_every_s = progress_every_s
 
-    def write(self) -> Manifest:
+    def write(self) -> Manifest | Planned:
         """Run the statement and publish the partition."""
         from airquery.sqlfn.script import read_select  # noqa: PLC0415
         from airquery_airflow.session import output_statement  # noqa: PLC0415
 
         text = read_select(self.sql, dialect=self.dialect, variables=self.variables)
-        with self.session(self._registry(text)) as session:
+        allowed = budgets(self.budget, dag_id=self.dag_id)
+        with self.session(self._registry(text), cache=self.cache) as session:
             if self.dialect == "databricks":
                 text = session.lead_names_of(text)
             session.attach_tables_of(text)
+            if self.only_plan:
+                estimate = airquery.estimate(session.connection, text)
+                return Planned(table=self.table, partition=self.partition, estimate=estimate)
             run = airquery.run(
                 session.connection,
                 output_statement(text),
                 on_progress=_Progress(every_s=self.progress_every_s),
                 cancel=session.cancel,
+                budget=allowed,
             )
+            check_spending(run)
+            check_ratio(run, self.max_error_ratio)
             published = session.publish(self.table, "FROM _output")
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
-        return Manifest.of(published, asked=run.stats)
+        return Manifest.of(published, asked=run.stats, outcome=run.outcome)
 
     def _registry(self, sql: str) -> airquery.Registry:
         """Return the known endpoints, with a connection for each one that is not among them."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from airquery import Publication, RunStats
+    from airquery.execute.budget import RunOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Manifest:
 
     `requests_sent` were paid for, `from_journal` were answered by an earlier run; `failed` of both
     ended without a usable answer. `quarantined` rows are in a table of their own. Tokens and price
-    are those of `requests_sent`.
+    are those of `requests_sent`. `outcome` is `complete`, or `partial` where something failed.
     """
 
     table: str
@@ -35,10 +36,16 @@ class Manifest:
     completion_tokens: int = 0
     price: float = 0.0
     currency: str = "USD"
+    outcome: RunOutcome = "complete"
 
     @classmethod
     def of(
-        cls, published: Publication, *, asked: RunStats | None = None, quarantined: int = 0
+        cls,
+        published: Publication,
+        *,
+        asked: RunStats | None = None,
+        outcome: RunOutcome = "complete",
+        quarantined: int = 0,
     ) -> Self:
         """Make the manifest of a written partition, and of the statement that asked for it."""
         written = cls(
@@ -59,6 +66,7 @@ class Manifest:
             completion_tokens=asked.completion_tokens,
             price=asked.price,
             currency=asked.currency,
+            outcome=outcome,
         )
 
     def to_xcom(self) -> dict[str, Any]:

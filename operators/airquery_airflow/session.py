@@ -28,6 +28,8 @@ from airquery.warehouse.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from airquery.execute.flight import Cache
+
     ConfigValue: TypeAlias = str | int | float | bool | list[str]
 
 
@@ -120,9 +122,11 @@ def open_session(
     warehouse: str | None = None,
     config: Mapping[str, ConfigValue] | None = None,
     registry: airquery.Registry | None = None,
+    cache: Cache = "reuse",
 ) -> Iterator[Session]:
     """Open a session; with a registry it knows `ai_query`."""
-    settings = airquery.Settings.read()
+    # What the environment says holds where the task says nothing.
+    settings = airquery.Settings.read(**({} if cache == "reuse" else {"cache": cache}))
     with TemporaryDirectory(prefix="airquery-task-") as folder:
         bounded: dict[str, ConfigValue] = {
             "memory_limit": MEMORY_LIMIT,

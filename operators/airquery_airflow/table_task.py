@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airquery.execute.flight import Cache
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.session import ConfigValue, Session
+    from airquery_airflow.spending import Planned
 
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class TableTask(BaseOperator):
         self._session: Session | None = None
 
     @abstractmethod
-    def write(self) -> Manifest:
+    def write(self) -> Manifest | Planned:
         """Do the work and say what was written."""
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -84,7 +86,9 @@ class TableTask(BaseOperator):
         return summary
 
     @contextmanager
-    def session(self, registry: airquery.Registry | None = None) -> Iterator[Session]:
+    def session(
+        self, registry: airquery.Registry | None = None, *, cache: Cache = "reuse"
+    ) -> Iterator[Session]:
         """Open the task's DuckDB session; `on_kill` interrupts it."""
         from airquery_airflow.session import open_session  # noqa: PLC0415
 
@@ -95,6 +99,7 @@ class TableTask(BaseOperator):
             warehouse=self.warehouse,
             config=self.duckdb_config,
             registry=registry,
+            cache=cache,
         ) as session:
             self._session = session
             try:

@@ -16,7 +16,7 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import page, prefix, report, transport  # noqa: E402  (the path comes first)
+from tests.benchmarks import estimate, page, prefix, report, transport  # noqa: E402  (the path comes first)
 from tests.benchmarks.environments import (  # noqa: E402
     OWN,
     NotInstalled,
@@ -39,6 +39,7 @@ TRANSPORT_ROWS = 2000
 TABLES: Mapping[str, Callable[[], Sequence[Mapping[str, object]]]] = {
     "transport": lambda: transport.measure(TRANSPORT_ROWS),
     "prefix": prefix.measure,
+    "estimate": estimate.measure,
 }
 WIDTH = 150  # of the widest table
 console = Console(width=max(WIDTH, Console().width))

@@ -53,7 +53,7 @@ WRONG = {
     "ai_query('llm', t, return_type => 'INT')": "it has no argument 'return_type'. Did you mean 'returnType'?",
     "ai_query('llm', t, respondFormat => 'x')": "Did you mean 'responseFormat'?",
     "ai_query('llm', prompt => t)": "it has no argument 'prompt'",
-    "ai_query('llm', t, 'STRING', true, {'a': 1}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1)": "at most 13 arguments",
+    "ai_query('llm', t, 'STRING', true, {'a': 1}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1)": "at most 14 arguments",
     "ai_query('llm')": "the argument 'request' is missing",
     "ai_query()": "the argument 'endpoint' is missing",
     "ai_query(request => t)": "the argument 'endpoint' is missing",

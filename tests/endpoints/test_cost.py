@@ -18,7 +18,7 @@ EMBEDDINGS = Endpoint(name="e", task="embeddings", base_url="http://h/v1", model
     ("request_", "tokens"),
     [
         (Request(endpoint=CHAT, input="x" * 400), 104),
-        (Request(endpoint=CHAT, input="x" * 400, system="y" * 40), 114),
+        (Request(endpoint=CHAT, input="x" * 400, system="y" * 40), 118),
         (Request(endpoint=CHAT, input="語" * 400), 304),
         (Request(endpoint=CHAT, input={"a": ["x" * 40, {"b": "y" * 40}], "n": 7}), 24),
         (Request(endpoint=CHAT, input=None), 4),

@@ -65,6 +65,7 @@ def test_answers_are_a_table_and_the_counts_a_manifest(
         "completion_tokens": 6,
         "price": 6.0,
         "currency": "EUR",
+        "outcome": "complete",
     }
 
 
@@ -98,7 +99,7 @@ def test_a_failing_row_is_a_row_with_its_reason(
     found = rows("SELECT n, said.result, said.errorMessage FROM s.answers ORDER BY n")
     assert [(n, result) for n, result, _ in found] == [(0, "Say 0"), (1, None), (2, "Say 2")]
     assert "AI_FUNCTION_HTTP_REQUEST_ERROR" in found[1][2]
-    assert returned["failed"] == 1
+    assert (returned["failed"], returned["outcome"]) == (1, "partial")
     assert "1 requests failed with AI_FUNCTION_HTTP_REQUEST_ERROR" in caplog.messages
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -9,23 +10,35 @@ import pytest
 
 import airquery
 from airquery.connection import close_engines
-from airquery.endpoints.endpoint import Endpoint
+from airquery.endpoints.endpoint import Endpoint, Price
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import duckdb
 
     from airquery.serve.process import ServerProcess
 
 
+REVIEWS = (
+    Path(__file__)
+    .parents[2]
+    .joinpath("include/data/product_reviews/amazonReviewSnippets_GroundTruth.txt")
+)
+
+
 @pytest.fixture
 def connection(server: ServerProcess, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     registry = airquery.Registry.from_mapping(
         {
-            "llm": Endpoint(name="llm", task="chat", base_url=f"{server.url}/v1", model="smollm2"),
+            "llm": Endpoint(
+                name="llm",
+                task="chat",
+                base_url=f"{server.url}/v1",
+                model="smollm2",
+                price=Price(input_per_million=1.0, output_per_million=2.0),
+            ),
             "vectors": Endpoint(
                 name="vectors", task="embeddings", base_url=f"{server.url}/v1", model="minilm"
             ),
@@ -77,3 +90,26 @@ def test_an_embedding_model_tells_near_from_far(connection: duckdb.DuckDBPyConne
     assert len(row["vector"]) == 384
     assert row["same"] == 1.0 > row["near"] > row["far"]
     assert run.stats.requests == 3
+
+
+def test_the_estimate_of_a_models_price_holds_its_bill(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    ask = """
+        SELECT ai_query('llm', text, system => 'One word: good or bad?',
+          modelParameters => {'max_tokens': 2})
+        FROM read_csv($$REVIEWS$$, delim = '\t', header = false, quote = '', escape = '',
+          columns = {'id': 'VARCHAR', 'rating': 'DOUBLE', 'text': 'VARCHAR'})
+        LIMIT ROWS
+    """.replace("REVIEWS", str(REVIEWS))
+    for rows, new in ((20, 20), (25, 5)):
+        statement = ask.replace("ROWS", str(rows))
+        [found] = airquery.estimate(connection, statement).endpoints
+        billed = airquery.run(connection, statement).stats
+
+        assert found.new == billed.sent == new
+        assert found.input_tokens.high is not None
+        assert found.input_tokens.low <= billed.prompt_tokens <= found.input_tokens.high
+        assert found.price is not None
+        assert found.price.high is not None
+        assert found.price.low <= billed.price <= found.price.high

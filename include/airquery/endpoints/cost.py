@@ -60,7 +60,7 @@ def expected_cost(request: Request, *, usual_output: float) -> Cost:
         output = usual_output if most is None else most
     return Cost(
         input_tokens=length // BYTES_PER_TOKEN
-        + _TOKENS_PER_MESSAGE
+        + _TOKENS_PER_MESSAGE * (1 if request.system is None else 2)
         + _TOKENS_PER_IMAGE * len(request.files),
         output_tokens=round(output),
     )

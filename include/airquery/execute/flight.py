@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airquery.answer import Failure
 from airquery.errors import AirqueryError, StatementError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Cache: TypeAlias = Literal["reuse", "refresh", "off"]
+CACHES: Final[tuple[Cache, ...]] = ("reuse", "refresh", "off")
 
 
 @dataclass(slots=True, eq=False)

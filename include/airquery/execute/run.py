@@ -149,9 +149,18 @@ class Engine:
         records = self._recall.lookup(keys, statement.since(self._clock.time()))
         return {key: replayed(like, record) for key, record in records.items()}
 
-    def known(self, keys: Sequence[bytes], statement: Statement) -> set[bytes]:
-        """Return which requests the journal answers for a statement. Raises `JournalError`."""
-        return set(self._recall.lookup(keys, statement.since(self._clock.time())))
+    def told_tokens(
+        self, like: Request, keys: Sequence[bytes], statement: Statement
+    ) -> dict[bytes, int]:
+        """Return the requests that the journal answers, with their input tokens; 0 is not told.
+
+        Raises `JournalError`.
+        """
+        results = self.remembered(like, keys, statement)
+        return {
+            key: one.outcome.usage.prompt_tokens if isinstance(one.outcome, Answer) else 0
+            for key, one in results.items()
+        }
 
     def recent(self, endpoint: str, *, most: int) -> list[Record]:
         """Return the last answers of an endpoint that the journal has. Raises `JournalError`."""

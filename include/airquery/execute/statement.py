@@ -12,6 +12,7 @@ from airquery.answer import Failure
 from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
 from airquery.execute.breaker import Breaker
+from airquery.execute.groups import Groups
 from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
 
@@ -89,6 +90,7 @@ class Statement:
         self.collected = collected
         self.spending: Spending | None = None
         self.per_day: tuple[Budget, ...] = ()
+        self.groups = Groups()
         self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
         self.paced = False

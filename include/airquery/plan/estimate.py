@@ -17,7 +17,7 @@ from airquery.endpoints.cost import expected_cost, most_output
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airquery.endpoints.endpoint import Endpoint, Price
     from airquery.request import Request
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # takes, code, numbers and other scripts fewer.
 _INPUT_LOW: Final = 0.75
 _INPUT_HIGH: Final = 1.5
+# Requests of the statement that were answered before say how far the guess is off for the others.
+_ENOUGH_TO_LEARN: Final = 20
+_LEARNT_LOW: Final = 0.9
+_LEARNT_HIGH: Final = 1.1
 _TEXT_TASKS: Final = ("chat", "completions")
 _ENOUGH_FOR_SHARES: Final = 2
 
@@ -87,7 +91,8 @@ class Estimate:
 class _Counted:
     """What was counted of one endpoint so far.
 
-    `most` is what the answers to the `bounded` requests may have together, in tokens.
+    `most` is what the answers to the `bounded` requests may have together, in tokens. `told` of the
+    answered requests say how many `told_tokens` they had, guessed as `guessed_tokens`.
     """
 
     endpoint: Endpoint
@@ -98,6 +103,9 @@ class _Counted:
     bounded: int = 0
     unbounded: int = 0
     most: float = 0.0
+    told: int = 0
+    told_tokens: int = 0
+    guessed_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -115,21 +123,28 @@ class Tally:
         requests: Sequence[Request],
         *,
         rows: int,
-        answered: Callable[[Sequence[bytes]], Iterable[bytes]],
+        answered: Callable[[Sequence[bytes]], Mapping[bytes, int]],
     ) -> None:
-        """Count rows and what they need; `answered` says which of some keys cost nothing."""
+        """Count rows and what they need.
+
+        `answered` says which of some keys cost nothing, and how many input tokens those had.
+        """
         with self._lock:
             counted = self._counted.setdefault(endpoint.name, _Counted(endpoint))
             counted.rows += rows
             new = {one.key: one for one in requests if one.key not in self._seen}
             self._seen.update(new)
             counted.requests += len(new)
-        known = set(answered(list(new))) if new else set()
+        known = answered(list(new)) if new else {}
         with self._lock:
             counted.answered += len(known)
             for key, request in new.items():
                 if key not in known:
                     _add(counted, request)
+                elif known[key]:
+                    counted.told += 1
+                    counted.told_tokens += known[key]
+                    counted.guessed_tokens += _guessed(request)
 
     def note(self, text: str) -> None:
         """Remember what is not counted, once."""
@@ -154,7 +169,7 @@ class Tally:
 
 
 def _add(counted: _Counted, request: Request) -> None:
-    counted.input_tokens += expected_cost(request, usual_output=0.0).input_tokens
+    counted.input_tokens += _guessed(request)
     most = most_output(request)
     if most is None:
         counted.unbounded += 1
@@ -163,12 +178,23 @@ def _add(counted: _Counted, request: Request) -> None:
         counted.most += most
 
 
+def _guessed(request: Request) -> int:
+    return expected_cost(request, usual_output=0.0).input_tokens
+
+
+def _inputs(counted: _Counted) -> Span:
+    low, high = _INPUT_LOW, _INPUT_HIGH
+    if counted.told >= _ENOUGH_TO_LEARN:
+        off = counted.told_tokens / counted.guessed_tokens
+        low, high = _LEARNT_LOW * off, _LEARNT_HIGH * off
+    return Span(
+        low=float(round(counted.input_tokens * low)), high=float(round(counted.input_tokens * high))
+    )
+
+
 def _estimated(counted: _Counted, sample: Sample) -> EndpointEstimate:
     endpoint, new = counted.endpoint, counted.bounded + counted.unbounded
-    inputs = Span(
-        low=float(round(counted.input_tokens * _INPUT_LOW)),
-        high=float(round(counted.input_tokens * _INPUT_HIGH)),
-    )
+    inputs = _inputs(counted)
     outputs = _outputs(counted, sample)
     return EndpointEstimate(
         endpoint=endpoint.name,

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from airquery.answer import Answer, Failure
-from airquery.errors import StatementError
+from airquery.errors import BUDGET_EXCEEDED, StatementError
 from airquery.output.column import text_column
 from airquery.sqlfn.pictures import read_images
 from airquery.sqlfn.remembered import NULL, told
@@ -160,8 +160,8 @@ class _Chunk:
             )
         return pa.nulls(self._count, pa.string())
 
-    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
-        return self._engine.known(keys, self._statement)
+    def _known(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        return self._engine.told_tokens(self._call.alike()[0], keys, self._statement)
 
     def collected(self) -> pa.Array[Any]:
         """Begin what the rows need, and return the column with NULL for what is not known yet."""
@@ -193,9 +193,9 @@ class _Chunk:
             return
         try:
             self._open[i] = (
-                self._call.row(orjson.loads(text), images)
+                self._call.row_of(text, images)
                 if images
-                else self._running.row(self._call, text, lambda: self._call.row(orjson.loads(text)))
+                else self._running.row(self._call, text, lambda: self._call.row_of(text))
             )
         except orjson.JSONDecodeError:
             # DuckDB writes NaN and infinities into JSON, which has none.
@@ -211,9 +211,10 @@ class _Chunk:
         """Take the rows as far as they get; return the requests that are needed for more."""
         progress: Progress = self._call.steps.advance(self._call, self._open, self._statement.known)
         for i, ended in progress.ended.items():
-            del self._open[i]
+            row = self._open.pop(i)
             self._ended[i] = ended
             self._note(ended)
+            self._note_group(row, ended)
         return progress.needed
 
     def _note(self, ended: Ended) -> None:
@@ -222,6 +223,17 @@ class _Chunk:
             result = ended.result
             if result is not None and isinstance(result.outcome, Answer):
                 self._statement.note_misfit(ended.key, ended.value, self._call.endpoint)
+
+    def _note_group(self, row: Row, ended: Ended) -> None:
+        """Count how a row's request ended for its group; what was not asked has not failed."""
+        ratio = self._call.max_error_ratio
+        if not self._call.grouped or ratio is None or ended.key is None:
+            return
+        failure = ended.value if isinstance(ended.value, Failure) else None
+        if failure is None or failure.condition != BUDGET_EXCEEDED:
+            self._statement.groups.note(
+                id(self._call), row.group, ratio=ratio, key=ended.key, failure=failure
+            )
 
     def _bound(self, keys: set[bytes]) -> None:
         ratio = self._call.max_error_ratio
@@ -253,8 +265,8 @@ def _nothing_known(_: bytes) -> None:
     return None
 
 
-def _none_remembered(_: Sequence[bytes]) -> tuple[bytes, ...]:
-    return ()
+def _none_remembered(_: Sequence[bytes]) -> dict[bytes, int]:
+    return {}
 
 
 def _not_json(text: str) -> Failure:

@@ -6,8 +6,10 @@ first row is read and before anything is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import orjson
 
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.parameters import in_one_spelling
@@ -41,10 +43,14 @@ DEFAULT_TEMPERATURE = 0.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What of Databricks is followed beyond its contract; see `Settings`."""
+    """What of Databricks is followed beyond its contract, and what calls that say nothing do.
+
+    See `Settings`.
+    """
 
     strict_databricks: bool = False
     compat_error_struct: bool = False
+    cache: Cache = "reuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,8 @@ class Call:
     """What every row of a call site shares.
 
     `shape` is what an answer must become, `form` how the result looks around it, `steps` how a row
-    comes to it. `strict` says that a failed row fails the statement.
+    comes to it. `strict` says that a failed row fails the statement, `grouped` that each row comes
+    with the group its failure counts for.
     """
 
     function: str
@@ -68,6 +75,7 @@ class Call:
     cache: Cache
     namespace: str | None
     max_error_ratio: float | None
+    grouped: bool
     rows_per_prompt: int
     as_text: bool
     _alike: list[tuple[Request, tuple[bytes, bytes] | None]] = field(
@@ -77,6 +85,13 @@ class Call:
     def row(self, given: object, files: tuple[Image, ...] = ()) -> Row:
         """Make a row of the JSON value of its request."""
         return Row(as_text(given) if self.as_text else given, files)
+
+    def row_of(self, text: str, files: tuple[Image, ...] = ()) -> Row:
+        """Make a row of what its macro handed over. Raises `orjson.JSONDecodeError`."""
+        given: object = orjson.loads(text)
+        if not self.grouped or not isinstance(given, dict):
+            return self.row(given, files)
+        return replace(self.row(given["request"], files), group=given["group"])
 
     def key(self, given: object, around: tuple[bytes, bytes]) -> bytes:
         """Return the key of a plain row's request, of the JSON value it is about."""
@@ -170,9 +185,10 @@ def resolve(text: str, registry: Registry, rules: Rules, *, namespace: str | Non
         response_format=response_format,
         system=task.system if task.system is not None else given.system,
         files=given.files,
-        cache=given.cache,
         namespace=namespace,
+        cache=rules.cache if given.cache == "reuse" else given.cache,
         max_error_ratio=given.max_error_ratio,
+        grouped=given.grouped,
         rows_per_prompt=given.rows_per_prompt,
         as_text=task.as_text,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import orjson
 
 from airquery.errors import StatementError, suggestion
+from airquery.execute.flight import CACHES
 
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 Files: TypeAlias = Literal["none", "bytes", "paths"]
 
-CACHES: tuple[Cache, ...] = ("reuse", "refresh", "off")
 MOST_ROWS_PER_PROMPT = 64
+_NO_TYPE = '"NULL"'
 _FILES: dict[str, Files] = {
-    '"NULL"': "none",
+    _NO_TYPE: "none",
     "BLOB": "bytes",
     "BLOB[]": "bytes",
     "VARCHAR": "paths",
@@ -45,6 +46,7 @@ class Given:
     system: str | None = None
     cache: Cache = "reuse"
     max_error_ratio: float | None = None
+    grouped: bool = False
     details: bool = False
     reask: bool = False
     rows_per_prompt: int = 1
@@ -74,6 +76,7 @@ def read_given(text: str) -> Given:
         system=reader.text("system"),
         cache=reader.cache(),
         max_error_ratio=reader.ratio(),
+        grouped=fields.pop("errorGroup", _NO_TYPE) != _NO_TYPE,
         details=reader.flag("details", default=False),
         reask=reader.flag("reask", default=False),
         rows_per_prompt=reader.rows_per_prompt(),
@@ -84,6 +87,12 @@ def read_given(text: str) -> Given:
             function,
             "maxErrorRatio lets rows fail, so it needs failOnError => false: each failed row then "
             "carries its message.",
+        )
+    if given.grouped and given.max_error_ratio is None:
+        raise invalid(
+            function,
+            "errorGroup says where maxErrorRatio holds as well, so it needs one: "
+            "maxErrorRatio => 0.1.",
         )
     return given
 

@@ -27,10 +27,14 @@ Known: TypeAlias = Callable[[bytes], "Result | None"]
 
 @dataclass(slots=True)
 class Row:
-    """One row of a call: the JSON value of its request, its pictures, and the requests it made."""
+    """One row of a call: the JSON value of its request, its pictures, and the requests it made.
+
+    `group` is the one that its failure counts for, where the call has groups.
+    """
 
     input: object
     files: tuple[Image, ...] = ()
+    group: str | None = None
     _requests: dict[object, Request] = field(default_factory=dict)
 
     def request(self, step: object, make: Callable[[], Request]) -> Request:

@@ -13,10 +13,14 @@
 -- details BOOLEAN (constant): true: the result is a struct that also says usage, model, finish_reason, latency_s, source (journal or endpoint), request_id, error_code, http_status, retryable, attempts and the raw answer of a failure.
 -- reask BOOLEAN (constant): true: an answer that does not fit its type or schema is sent back once, with what is wrong with it.
 -- rowsPerPrompt INTEGER (constant): 2 to 64: so many rows share one prompt to a chat endpoint, each answered by the id it has there; cheaper and, the more there are, less exact. NULL and 1 are off. Takes text requests, and neither files nor stop.
+-- errorGroup ANY: with maxErrorRatio: a value of the row, such as country. The ratio then holds for each of its values with at least 10 distinct requests as well; the error names the worst.
 -- Returns: VARCHAR for chat and completions, DOUBLE[] for embeddings, returnType or the type of responseFormat where there is one.
-CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL, files := NULL, system := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, reask := false, rowsPerPrompt := NULL) AS
+CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, failOnError := true, modelParameters := NULL, responseFormat := NULL, files := NULL, system := NULL, cache := 'reuse', maxErrorRatio := NULL, details := false, reask := false, rowsPerPrompt := NULL, errorGroup := NULL) AS
   _ai_ask(
-    request,
+    CASE
+      WHEN typeof(errorGroup) = '"NULL"' THEN to_json(request)
+      WHEN request IS NOT NULL THEN json_object('group', CAST(errorGroup AS VARCHAR), 'request', request)
+    END,
     files,
     json_object(
       'function', 'ai_query',
@@ -31,6 +35,7 @@ CREATE OR REPLACE TEMP MACRO ai_query(endpoint, request, returnType := NULL, fai
       'maxErrorRatio', maxErrorRatio,
       'details', details,
       'reask', reask,
-      'rowsPerPrompt', rowsPerPrompt
+      'rowsPerPrompt', rowsPerPrompt,
+      'errorGroup', typeof(errorGroup)
     )
   );

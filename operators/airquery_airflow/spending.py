@@ -1,0 +1,117 @@
+"""What a task may spend, and what it would: budgets from an operator's arguments, and a dry run.
+
+Whatever a task asks counts for its DAG's day, the scope `dag:<dag_id>`, with or without a budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+import airquery
+from airquery.errors import InvalidSetting, TooManyFailures, suggestion
+
+
+if TYPE_CHECKING:
+    from airquery import Budget, Estimate, Run
+
+_BOUNDS = ("requests", "tokens", "money")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a dry run hands on in place of a manifest: names and numbers only."""
+
+    table: str
+    partition: str
+    estimate: Estimate
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "dry_run": True,
+            "table": self.table,
+            "partition": self.partition,
+            "requests_new": self.estimate.new,
+            "endpoints": [asdict(one) for one in self.estimate.endpoints],
+            "notes": list(self.estimate.notes),
+        }
+
+    def __str__(self) -> str:
+        """Say it as lines of a log."""
+        said = [f"dry run of {self.table} [{self.partition}]: nothing is sent, nothing is written"]
+        for one in self.estimate.endpoints:
+            price = "of no declared price"
+            if one.price is not None:
+                high = "any" if one.price.high is None else f"{one.price.high:,.6f}"
+                price = f"for {one.price.low:,.6f} to {high} {one.currency}"
+            said.append(
+                f"{one.endpoint}: {one.rows} rows, {one.requests} requests, {one.answered} in the "
+                f"journal, {one.new} to send {price}"
+            )
+        return "\n".join((*said, *self.estimate.notes))
+
+
+def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list[Budget]:
+    """Return the budgets of a task: its run's, and its DAG's for a day. Raises `InvalidSetting`."""
+    scope = f"dag:{dag_id}"
+    if isinstance(given, airquery.Budget):
+        daily = [] if given.per_day == scope else [airquery.Budget(per_day=scope)]
+        return [given, *daily]
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidSetting(
+            f"budget is {given!r}. Give {{'requests': ..., 'tokens': ..., 'money': ...}}, and in it "
+            "'per_day' with the same for all that the DAG's tasks spend on a day."
+        )
+    own = dict(given or {})
+    daily_bounds = own.pop("per_day", None) or {}
+    if not isinstance(daily_bounds, Mapping):
+        raise InvalidSetting(
+            f"budget: 'per_day' is {daily_bounds!r}. Give {{'money': 20}} or the like."
+        )
+    return [
+        airquery.Budget(**_bounds(own)),
+        airquery.Budget(**_bounds(daily_bounds), per_day=scope),
+    ]
+
+
+def check_spending(run: Run) -> None:
+    """Fail a task whose budget stopped it: trying again would not have more."""
+    if run.outcome != "budget_stopped":
+        return
+    unasked = [one for one in run.failures if one.condition == "AI_FUNCTION_BUDGET_EXCEEDED"]
+    stats = run.stats
+    raise AirflowFailException(
+        f"{len(unasked)} of {stats.requests} requests were not sent, so nothing was published. "
+        f"{stats.sent} were, for {stats.prompt_tokens} + {stats.completion_tokens} tokens and "
+        f"{stats.price:.6f} {stats.currency}; what they answered is kept. {unasked[0]}"
+    )
+
+
+def check_ratio(run: Run, most: float | None) -> None:
+    """Fail a task of whose requests more failed than may. Raises `TooManyFailures`."""
+    failed = len(run.failures)
+    if most is not None and failed > most * run.stats.requests:
+        raise TooManyFailures(
+            failed=failed, requests=run.stats.requests, ratio=most, example=run.failures[0]
+        )
+
+
+def _bounds(given: Mapping[str, object]) -> dict[str, Any]:
+    """Read bounds that may be what a template rendered: text, and nothing is no bound."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in _BOUNDS:
+            raise InvalidSetting(
+                f"budget has {name!r}. {suggestion(str(name), (*_BOUNDS, 'per_day'))}"
+            )
+        if value is None or str(value).strip() in {"", "None"}:
+            continue
+        try:
+            found[name] = float(str(value)) if name == "money" else int(str(value))
+        except ValueError:
+            raise InvalidSetting(f"budget: {name!r} is {value!r}, which is no number.") from None
+    return found
