@@ -26,7 +26,7 @@ from airquery.cli.statement import (
 
 
 if TYPE_CHECKING:
-    from airquery.plan.estimate import EndpointEstimate, Estimate, Span
+    from airquery.planning.estimate import EndpointEstimate, Estimate, Span
 
 UNKNOWN = "unknown"
 _COLUMNS = (
@@ -67,7 +67,7 @@ def plan(
     text, variables = text_of(statement, file), variables_of(var or [])
     settings = airquery.Settings.read(**settings_of(endpoints, journal))
     with closing(airquery.connect(database, settings=settings, read_only=read_only)) as connection:
-        found = airquery.estimate(connection, text, dialect=dialect, variables=variables or None)
+        found = airquery.plan(connection, text, dialect=dialect, variables=variables or None)
     _show(found, output)
 
 
