@@ -22,7 +22,7 @@ INSTALLED := .venv/.installed
 MIGRATED := .airflow/.migrated
 # The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
 DUCKDB_15 := build/duckdb-1.5
-ON_BOTH := tests/plan tests/sqlfn tests/tasks tests/output tests/test_run.py \
+ON_BOTH := tests/planning tests/sqlfn tests/tasks tests/output tests/test_run.py \
 	tests/warehouse $(addprefix tests/contract/test_, signature.py return_types.py response_format.py errors.py)
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
 # tests/conftest.py says which tests stay together.

@@ -82,7 +82,7 @@ def test_a_plan_counts_what_is_fresh_enough(server: EndpointServer, tmp_path: Pa
     for given in ({}, {"cache_max_age": "30m"}, {"cache_namespace": "w"}):
         settings = airquery.Settings.read(home=tmp_path, **given)
         with connect(registry=registry, settings=settings) as connection:
-            new.append(airquery.estimate(connection, TWICE).new)
+            new.append(airquery.plan(connection, TWICE).new)
 
     assert new == [0, 5, 5]
 

@@ -9,7 +9,7 @@ import pytest
 import airquery
 from airquery.endpoints.endpoint import Limits
 from airquery.execute.statement import WINDOW
-from airquery.plan.build import build
+from airquery.planning.build import build
 from airquery.testing import EndpointServer
 from tests.conftest import registry_of
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airquery.answer import Answer, Failure, Usage
     from airquery.connection import connect, register
-    from airquery.counting import estimate
+    from airquery.counting import plan
     from airquery.endpoints.endpoint import Endpoint
     from airquery.endpoints.python_function import function_endpoint
     from airquery.endpoints.registry import Registry
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airquery.execute.fetch import fetch, probe
     from airquery.execute.statement import Cancel
     from airquery.execute.stats import RunStats
-    from airquery.plan.estimate import EndpointEstimate, Estimate, Span
+    from airquery.planning.estimate import EndpointEstimate, Estimate, Span
     from airquery.runner import Run, run
     from airquery.settings import Settings
     from airquery.sqlfn.script import endpoint_names
@@ -50,9 +50,9 @@ __all__ = [
     "__version__",
     "connect",
     "endpoint_names",
-    "estimate",
     "fetch",
     "function_endpoint",
+    "plan",
     "probe",
     "register",
     "run",
@@ -64,22 +64,22 @@ _HOMES = {
     "Budget": "execute.budget",
     "Cancel": "execute.statement",
     "Endpoint": "endpoints.endpoint",
-    "EndpointEstimate": "plan.estimate",
-    "Estimate": "plan.estimate",
+    "EndpointEstimate": "planning.estimate",
+    "Estimate": "planning.estimate",
     "Failure": "answer",
     "Publication": "warehouse",
     "Registry": "endpoints.registry",
     "Run": "runner",
     "RunStats": "execute.stats",
     "Settings": "settings",
-    "Span": "plan.estimate",
+    "Span": "planning.estimate",
     "Usage": "answer",
     "Warehouse": "warehouse",
     "connect": "connection",
     "endpoint_names": "sqlfn.script",
-    "estimate": "counting",
     "fetch": "execute.fetch",
     "function_endpoint": "endpoints.python_function",
+    "plan": "counting",
     "probe": "execute.fetch",
     "register": "connection",
     "run": "runner",

@@ -1,4 +1,4 @@
-"""Count what a statement would ask, and send nothing: `airquery.estimate`.
+"""Count what a statement would ask, and send nothing: `airquery.plan`.
 
 Only queries run: of a CREATE TABLE AS or an INSERT its SELECT, with every answer NULL. So nothing is
 made or changed, and what can only be known from answers is said to be not counted.
@@ -14,7 +14,7 @@ import duckdb
 from airquery.answer import Answer
 from airquery.endpoints.adapters import adapter_for
 from airquery.job import planned
-from airquery.plan.estimate import Sample, Tally
+from airquery.planning.estimate import Sample, Tally
 from airquery.request import Request
 from airquery.runner import prepared
 from airquery.sqlfn.mentions import mentions_calls
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.journal.record import Record
-    from airquery.plan.estimate import Estimate
-    from airquery.plan.plan import Plan
+    from airquery.planning.estimate import Estimate
+    from airquery.planning.plan import Plan
     from airquery.sqlfn.script import Dialect
     from airquery.sqlfn.session import Session
 
@@ -35,7 +35,7 @@ SAMPLE: Final = 200
 _BATCH_ROWS: Final = 2048
 
 
-def estimate(
+def plan(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
     *,
@@ -61,13 +61,13 @@ def estimate(
     """
     session, units = prepared(connection, sql, dialect=dialect, variables=variables)
     tally = Tally()
-    plans = [planned(text) for unit in units for text in unit]
+    statements = [planned(text) for unit in units for text in unit]
     number, running = session.begin()
     running.tally = tally
     try:
         connection.execute(f"SET VARIABLE airquery_statement = {number}")
-        for plan in plans:
-            _count(connection, session, plan, tally, number=number, first=plan is plans[0])
+        for one in statements:
+            _count(connection, session, one, tally, number=number, first=one is statements[0])
     finally:
         session.end(number)
     return tally.estimate({one.name: _sample(session, one) for one in tally.endpoints()})
@@ -76,21 +76,21 @@ def estimate(
 def _count(
     connection: duckdb.DuckDBPyConnection,
     session: Session,
-    plan: Plan,
+    statement: Plan,
     tally: Tally,
     *,
     number: int,
     first: bool,
 ) -> None:
-    for note in plan.uncounted():
+    for note in statement.uncounted():
         tally.note(note)
-    if not plan.counting:
-        if not plan.sites and mentions_calls(plan.text):
-            tally.note(f"not counted, because its calls cannot be found: {_shown(plan.text)}")
+    if not statement.counting:
+        if not statement.sites and mentions_calls(statement.text):
+            tally.note(f"not counted, because its calls cannot be found: {_shown(statement.text)}")
         return
     try:
         # Bound once, unlike a relation: what is constant is counted while its query is bound.
-        connection.execute(plan.counting)
+        connection.execute(statement.counting)
         while connection.fetchmany(_BATCH_ROWS):
             pass
     except duckdb.Error as problem:
@@ -100,7 +100,7 @@ def _count(
             raise ours from None
         if first or not isinstance(problem, duckdb.CatalogException | duckdb.BinderException):
             raise
-        tally.note(f"not counted, as no statement before it was run: {_shown(plan.text)}")
+        tally.note(f"not counted, as no statement before it was run: {_shown(statement.text)}")
 
 
 def _sample(session: Session, endpoint: Endpoint) -> Sample:

@@ -11,7 +11,7 @@ import duckdb
 
 from airquery.errors import BudgetExceeded
 from airquery.execute.budget import Spending
-from airquery.plan.plan import Plan
+from airquery.planning.plan import Plan
 from airquery.readers import BATCH_ROWS, Readers, sees_the_same
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.mentions import mentions_calls
@@ -42,7 +42,7 @@ def planned(text: str) -> Plan:
     if not mentions_calls(text):
         return Plan(text=text)
     # sqlglot takes a tenth of a second to load, and is not needed where nothing is asked.
-    from airquery.plan.build import build, parse  # noqa: PLC0415
+    from airquery.planning.build import build, parse  # noqa: PLC0415
     from airquery.sqlfn.arguments import check_arguments  # noqa: PLC0415
     from airquery.sqlfn.offered import check_offered  # noqa: PLC0415
 

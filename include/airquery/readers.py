@@ -20,7 +20,7 @@ from airquery.sqlfn.register import add_macros, add_macros_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
-    from airquery.plan.plan import Plan
+    from airquery.planning.plan import Plan
     from airquery.sqlfn.running import Running
 
 

@@ -89,7 +89,7 @@ class AIQueryOperator(TableTask):
                 text = session.lead_names_of(text)
             session.attach_tables_of(text)
             if self.only_plan:
-                estimate = airquery.estimate(session.connection, text)
+                estimate = airquery.plan(session.connection, text)
                 return Planned(table=self.table, partition=self.partition, estimate=estimate)
             run = airquery.run(
                 session.connection,

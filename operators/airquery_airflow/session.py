@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowException
 from sqlglot import exp
 
 import airquery
-from airquery.plan.build import parse
+from airquery.planning.build import parse
 from airquery.sqlfn.databricks_names import with_tables
 from airquery.warehouse.names import quoted
 

@@ -69,7 +69,7 @@ def _measured(
     connection: duckdb.DuckDBPyConnection, known: str, *, rows: int
 ) -> Mapping[str, object]:
     statement = ASK.format(path=REVIEWS, rows=rows)
-    [found] = airquery.estimate(connection, statement).endpoints
+    [found] = airquery.plan(connection, statement).endpoints
     billed = airquery.run(connection, statement).stats
     price = found.price
     assert price is not None

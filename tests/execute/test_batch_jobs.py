@@ -230,10 +230,10 @@ def test_batches_cost_less_before_during_and_after(
     endpoint = batched(server, price=price, batch={"discount": 0.25})
     registry = airquery.Registry.from_mapping({"llm": online})
     with connect(registry=registry, settings=settings) as connection:
-        [listed] = airquery.estimate(connection, asked(4, bounded)).endpoints
+        [listed] = airquery.plan(connection, asked(4, bounded)).endpoints
     registry = airquery.Registry.from_mapping({"llm": endpoint})
     with connect(registry=registry, settings=settings) as connection:
-        [expected] = airquery.estimate(connection, asked(4, bounded)).endpoints
+        [expected] = airquery.plan(connection, asked(4, bounded)).endpoints
         run = airquery.run(connection, asked(4, bounded), budget=Budget(money=1000.0))
         [(used,)] = connection.sql("SELECT price FROM airquery_usage()").fetchall()
 

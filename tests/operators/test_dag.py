@@ -10,7 +10,7 @@ from airflow.sdk import CronDataIntervalTimetable
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from airquery.plan.build import parse
+from airquery.planning.build import parse
 from airquery_airflow.testing import load_dag
 
 

@@ -104,7 +104,7 @@ def test_the_estimate_of_a_models_price_holds_its_bill(
     """.replace("REVIEWS", str(REVIEWS))
     for rows, new in ((20, 20), (25, 5)):
         statement = ask.replace("ROWS", str(rows))
-        [found] = airquery.estimate(connection, statement).endpoints
+        [found] = airquery.plan(connection, statement).endpoints
         billed = airquery.run(connection, statement).stats
 
         assert found.new == billed.sent == new

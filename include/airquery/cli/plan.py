@@ -28,7 +28,7 @@ from airquery.cli.statement import (
 
 
 if TYPE_CHECKING:
-    from airquery.plan.estimate import EndpointEstimate, Estimate, Span
+    from airquery.planning.estimate import EndpointEstimate, Estimate, Span
 
 UNKNOWN = "unknown"
 _COLUMNS = (
@@ -73,7 +73,7 @@ def plan(
         **settings_of(endpoints, journal, cache_max_age, cache_namespace)
     )
     with closing(airquery.connect(database, settings=settings, read_only=read_only)) as connection:
-        found = airquery.estimate(connection, text, dialect=dialect, variables=variables or None)
+        found = airquery.plan(connection, text, dialect=dialect, variables=variables or None)
     _show(found, output)
 
 

@@ -23,7 +23,7 @@ from airquery.tasks.steps import Ended, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airquery.plan.estimate import Tally
+    from airquery.planning.estimate import Tally
     from airquery.request import Request
     from airquery.sqlfn.call import Call
     from airquery.sqlfn.running import Running, Told

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from airquery.errors import StatementError, WarehouseError
-from airquery.plan.build import parse
+from airquery.planning.build import parse
 
 
 if TYPE_CHECKING:

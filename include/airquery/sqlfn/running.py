@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airquery.execute.statement import Cancel
-    from airquery.plan.estimate import Tally
+    from airquery.planning.estimate import Tally
     from airquery.tasks.steps import Row
 
 

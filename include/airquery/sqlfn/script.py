@@ -65,7 +65,7 @@ def endpoint_names(sql: str, registry: Registry | None = None) -> list[str]:
 
     With a registry, also those that it sets as defaults of functions called without one.
     """
-    from airquery.plan.build import parse  # noqa: PLC0415 - as above
+    from airquery.planning.build import parse  # noqa: PLC0415 - as above
     from airquery.sqlfn.calls import call_sites  # noqa: PLC0415
 
     trees = [parse(text) for text in _split(sql)]

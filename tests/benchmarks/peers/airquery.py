@@ -8,7 +8,7 @@ import airquery
 
 # Loaded by the first request otherwise, and timed with it.
 import airquery.execute.exchange
-import airquery.plan.build
+import airquery.planning.build
 from airquery.endpoints.endpoint import Endpoint, Limits
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airquery.plan.build import build
+from airquery.planning.build import build
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import airquery
 from airquery.connection import connect
 from airquery.endpoints.endpoint import Limits, Price
 from airquery.errors import UnknownEndpoint
-from airquery.plan.estimate import EndpointEstimate, Estimate, Span
+from airquery.planning.estimate import EndpointEstimate, Estimate, Span
 
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str]]:
 def test_rows_and_distinct_requests_are_counted_and_nothing_is_sent(
     priced: duckdb.DuckDBPyConnection, server: EndpointServer
 ) -> None:
-    found = airquery.estimate(
+    found = airquery.plan(
         priced,
         "SELECT ai_query('llm', 'row ' || i % 3, modelParameters => {'max_tokens': 10})"
         " FROM range(5000) AS t(i)",
@@ -82,7 +82,7 @@ def test_what_would_store_rows_is_counted_without_storing_any(
 ) -> None:
     priced.execute("CREATE TABLE t AS SELECT 'row ' || i AS s FROM range(7) AS r(i)")
 
-    found = airquery.estimate(priced, statement)
+    found = airquery.plan(priced, statement)
 
     assert [(one.rows, one.new) for one in found.endpoints] == [(7, 7)]
     assert tables(priced) == [("t",)]
@@ -96,7 +96,7 @@ def test_what_the_journal_answers_is_told_from_what_is_new_and_says_how_long_ans
     ask = "SELECT ai_query('llm', 'row ' || i) FROM range({}) AS t(i)"
     airquery.run(priced, ask.format(5))
 
-    [found] = airquery.estimate(priced, ask.format(9)).endpoints
+    [found] = airquery.plan(priced, ask.format(9)).endpoints
 
     assert server.count == 5
     assert (found.requests, found.answered, found.new) == (9, 5, 4)
@@ -116,9 +116,9 @@ def test_the_range_of_the_price_holds_what_is_paid(
         " modelParameters => {'max_tokens': 40}) FROM range(20) AS t(i)"
     )
 
-    [found] = airquery.estimate(priced, statement).endpoints
+    [found] = airquery.plan(priced, statement).endpoints
     paid = airquery.run(priced, statement).stats.price
-    [after] = airquery.estimate(priced, statement).endpoints
+    [after] = airquery.plan(priced, statement).endpoints
 
     assert found.price is not None
     assert found.price.high is not None
@@ -130,9 +130,9 @@ def test_what_was_answered_of_a_statement_says_how_long_its_other_prompts_are(
     priced: duckdb.DuckDBPyConnection,
 ) -> None:
     ask = "SELECT ai_query('llm', 'row ' || i) FROM range(100, {}) AS t(i)"
-    [guessed] = airquery.estimate(priced, ask.format(130)).endpoints
+    [guessed] = airquery.plan(priced, ask.format(130)).endpoints
     airquery.run(priced, ask.format(120))
-    [learnt] = airquery.estimate(priced, ask.format(130)).endpoints
+    [learnt] = airquery.plan(priced, ask.format(130)).endpoints
     billed = airquery.run(priced, ask.format(130)).stats
 
     # A prompt has two tokens, which are guessed to be five.
@@ -144,7 +144,7 @@ def test_what_was_answered_of_a_statement_says_how_long_its_other_prompts_are(
 def test_calls_that_build_on_answers_are_said_to_be_not_counted(
     priced: duckdb.DuckDBPyConnection, server: EndpointServer
 ) -> None:
-    found = airquery.estimate(
+    found = airquery.plan(
         priced,
         "SELECT ai_query('llm', ai_query('llm', 'row ' || i)) AS r,"
         " ai_query('llm', 'again ' || i, reask => true, failOnError => false) AS s"
@@ -162,7 +162,7 @@ def test_calls_that_build_on_answers_are_said_to_be_not_counted(
 def test_a_statement_that_reads_what_an_earlier_one_makes_is_said_to_be_not_counted(
     priced: duckdb.DuckDBPyConnection,
 ) -> None:
-    found = airquery.estimate(
+    found = airquery.plan(
         priced, "CREATE TABLE y AS SELECT 1 AS i; SELECT ai_query('llm', 'row ' || i) FROM y"
     )
 
@@ -177,8 +177,8 @@ def test_a_refreshed_answer_is_counted_as_new(priced: duckdb.DuckDBPyConnection)
     ask = "SELECT ai_query('llm', 'row ' || i, cache => '{}') FROM range(3) AS t(i)"
     airquery.run(priced, ask.format("reuse"))
 
-    [reused] = airquery.estimate(priced, ask.format("reuse")).endpoints
-    [refreshed] = airquery.estimate(priced, ask.format("refresh")).endpoints
+    [reused] = airquery.plan(priced, ask.format("reuse")).endpoints
+    [refreshed] = airquery.plan(priced, ask.format("refresh")).endpoints
 
     assert (reused.answered, reused.new) == (3, 0)
     assert (refreshed.answered, refreshed.new) == (0, 3)
@@ -187,7 +187,7 @@ def test_a_refreshed_answer_is_counted_as_new(priced: duckdb.DuckDBPyConnection)
 def test_an_endpoint_without_a_price_list_has_no_price(
     connection: duckdb.DuckDBPyConnection, server: EndpointServer
 ) -> None:
-    [found] = airquery.estimate(connection, "SELECT ai_query('llm', 'hello')").endpoints
+    [found] = airquery.plan(connection, "SELECT ai_query('llm', 'hello')").endpoints
 
     assert (found.rows, found.new, found.price) == (1, 1, None)
     assert server.count == 0
@@ -197,9 +197,9 @@ def test_what_is_wrong_with_a_call_is_said_as_a_run_would(
     priced: duckdb.DuckDBPyConnection,
 ) -> None:
     with pytest.raises(UnknownEndpoint, match="'nobody' is not registered"):
-        airquery.estimate(priced, "SELECT ai_query('nobody', 'row ' || i) FROM range(3) AS t(i)")
+        airquery.plan(priced, "SELECT ai_query('nobody', 'row ' || i) FROM range(3) AS t(i)")
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
-        airquery.estimate(priced, "SELECT ai_query('llm', s) FROM nowhere")
+        airquery.plan(priced, "SELECT ai_query('llm', s) FROM nowhere")
 
 
 def test_a_statement_that_is_run_after_its_estimate_asks_what_was_counted(
@@ -207,7 +207,7 @@ def test_a_statement_that_is_run_after_its_estimate_asks_what_was_counted(
 ) -> None:
     statement = "SELECT ai_query('llm', 'row ' || i % 6) FROM range(60) AS t(i)"
 
-    [found] = airquery.estimate(priced, statement).endpoints
+    [found] = airquery.plan(priced, statement).endpoints
     run = airquery.run(priced, statement)
 
     assert (found.new, run.stats.sent, server.count) == (6, 6, 6)

@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from airquery.plan.plan import Plan
+from airquery.planning.plan import Plan
 from airquery.sqlfn.calls import CallSite, call_nodes, call_sites
 from airquery.sqlfn.dialects import AirqueryDuckDB
 from airquery.sqlfn.functions import MODE
