@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from airquery.endpoints import reach
+from airquery.endpoints import allowed, reach
 from airquery.endpoints.endpoint import Endpoint, Limits, Price, Provider, Task
 from airquery.endpoints.fields import (
     EndpointFields,
@@ -113,9 +113,12 @@ def endpoint_from_fields(
     """
     declaration = declare(name, fields, source=source)
     try:
-        return declaration.resolve(environ)
+        endpoint = declaration.resolve(environ)
+        allowed.check(endpoint)
     except ValueError as error:
         problem = str(error)
+    else:
+        return endpoint
     raise InvalidEndpoint(name, problem, source=source)
 
 
