@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch cover lint types docs bench ui lock help
+.PHONY: setup demo test test-batch cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -63,6 +63,10 @@ lint: $(INSTALLED)
 ## types   mypy --strict
 types: $(INSTALLED)
 	@$(VENV)/mypy
+
+## audit   look for known vulnerabilities in what requirements.lock names; passes without a network
+audit: $(INSTALLED)
+	@$(VENV)/python .ci/audit.py
 
 ## docs    write the pages that are made from the code
 docs: $(INSTALLED)

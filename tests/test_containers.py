@@ -27,6 +27,7 @@ SECRETS = {
     "AIRFLOW__API_AUTH__JWT_SECRET": "AIRQUERY_JWT_SECRET",
     "AIRFLOW__CORE__FERNET_KEY": "AIRQUERY_FERNET_KEY",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "AIRQUERY_POSTGRES_PASSWORD",
+    "AIRQUERY_SERVE_TOKEN": "AIRQUERY_SERVE_TOKEN",
 }
 
 
@@ -169,6 +170,14 @@ def test_the_model_server_listens_where_the_endpoints_point() -> None:
         assert endpoint["identity"] == "airquery-serve"
 
 
+def test_the_model_server_lets_in_only_those_who_have_its_token() -> None:
+    token = environment("serve")["AIRQUERY_SERVE_TOKEN"]
+
+    assert "--allow-remote" in SERVICES["serve"]["command"]
+    assert token == environment("airflow-scheduler")["AIRQUERY_SERVE_TOKEN"]
+    assert {endpoint["api_key"] for endpoint in ENDPOINTS.values()} == {"${AIRQUERY_SERVE_TOKEN:-}"}
+
+
 def test_make_ui_and_the_containers_tell_airquery_the_same_things() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     told = {
@@ -179,7 +188,8 @@ def test_make_ui_and_the_containers_tell_airquery_the_same_things() -> None:
         if "ui" in targets.split()
     }
 
-    assert told == {
+    # `make ui` listens on loopback: it passes a token on that the environment holds, and needs none.
+    assert told | {"AIRQUERY_SERVE_TOKEN"} == {
         name for name in environment("airflow-scheduler") if name.startswith("AIRQUERY_")
     }
 

@@ -16,7 +16,20 @@ import pytest
 
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ["setup", "demo", "test", "cover", "lint", "types", "docs", "bench", "ui", "lock", "help"]
+TARGETS = [
+    "setup",
+    "demo",
+    "test",
+    "cover",
+    "lint",
+    "types",
+    "audit",
+    "docs",
+    "bench",
+    "ui",
+    "lock",
+    "help",
+]
 
 # Stand in for `airquery serve` and `airflow standalone`: each says how it was started, and stays.
 SERVE = """

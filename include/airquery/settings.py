@@ -38,9 +38,16 @@ def _absolute(value: object) -> Path:
         raise ValueError("starts with a '~' that stands for no known home. Write it out.") from None
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as problem:
+        raise ValueError(f"cannot be used as a path: {problem.strerror}.") from None
+
+
 def _folder(value: object) -> Path:
     path = _absolute(value)
-    if path.exists() and not path.is_dir():
+    if not _is_folder(path) and path.exists():
         raise ValueError(f"must be a folder, but {str(path)!r} is a file. Name another one.")
     return path
 
@@ -66,7 +73,7 @@ def _journal(value: object) -> str:
             "journal. Write four slashes: sqlite:////path/to/journal.db."
         )
     file = _absolute(path)
-    if file.is_dir():
+    if _is_folder(file):
         raise ValueError("must name a file, but it is a folder. Add /journal.db to it.")
     return f"{SQLITE}{file}"
 

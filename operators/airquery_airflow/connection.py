@@ -193,7 +193,7 @@ def _object(name: str, key: str, value: object) -> Mapping[str, object]:
     """Read an object, which a connection URI could only hold as text."""
     try:
         found = _mapping(json.loads(value) if isinstance(value, str) else value)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if found is None:
         # The text is not shown: it may hold a key.
@@ -223,7 +223,7 @@ def _value(key: str, value: object) -> object:
     if key in _NOT_TEXT and isinstance(value, str):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airquery.warehouse import Warehouse
+from airquery.warehouse.names import TableName
 
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def rows_of(warehouse: Path, table: str, *, limit: int = 1000) -> list[dict[str,
     """Return the first rows of a table as they lie."""
     with closing(duckdb.connect()) as connection:
         Warehouse(warehouse).attach(connection, table)
-        found = connection.execute(f"FROM {table} LIMIT {limit}")
+        found = connection.execute(f"FROM {TableName.parse(table).sql} LIMIT {limit:d}")
         names = [column[0] for column in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowFailException
 
 from airquery.output.structure import parse_ddl
-from airquery.warehouse.names import TableName, literal, quoted
+from airquery.quoting import literal, quoted
+from airquery.warehouse.names import TableName
 
 
 if TYPE_CHECKING:

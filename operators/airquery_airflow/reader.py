@@ -19,6 +19,7 @@ import duckdb
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import airquery
+from airquery import quoting
 
 
 Format: TypeAlias = Literal["csv", "tsv", "json", "parquet"]
@@ -119,7 +120,7 @@ def literal(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return "'" + value.replace("'", "''") + "'"
+            return quoting.literal(value)
         case Mapping():
             pairs = (f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
             return "{" + ", ".join(pairs) + "}"
@@ -134,7 +135,9 @@ def _create_view(
     files: Sequence[str],
     arguments: Mapping[str, object],
 ) -> None:
-    given = ", ".join(f"{name} = {literal(value)}" for name, value in arguments.items())
+    given = ", ".join(
+        f"{quoting.quoted(name)} = {literal(value)}" for name, value in arguments.items()
+    )
     call = f"{function}({literal(files)}{given and ', '}{given})"
     connection.sql(f"FROM {call}").create_view("source")
 

@@ -21,8 +21,8 @@ from sqlglot import exp
 
 import airquery
 from airquery.planning.build import parse
+from airquery.quoting import quoted
 from airquery.sqlfn.databricks_names import with_tables
-from airquery.warehouse.names import quoted
 
 
 if TYPE_CHECKING:

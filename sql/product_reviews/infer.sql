@@ -3,12 +3,12 @@
 -- The instruction stands before the review, so that the server reads it once. It has no example: the
 -- schema says as much, and a small model copies examples into its answers. A comment comes before
 -- its labels, which then follow from it. Two short opinions are what a small model ends in time.
-{% set day = partition_key or params.partition or ds %}
+{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     *,
     ai_query(
-      '{{ params.llm }}',
+      '{{ params.llm | replace("'", "''") }}',
       request => 'You are an opinion mining service. Given a review, list its key opinions as JSON: '
         || 'a comment copied from the review word for word, its classification and its sentiment.' || chr(10)
         || 'Classifications: Quality, Service, Design, Safety, Efficiency, Usability, Price' || chr(10)
@@ -51,7 +51,7 @@ WITH asked AS (
       failOnError => false
     ) AS opinions,
     ai_query(
-      '{{ params.baseline }}',
+      '{{ params.baseline | replace("'", "''") }}',
       {'text': review_text},
       returnType => 'STRUCT<compound: DOUBLE, sentiment: STRING>',
       failOnError => false

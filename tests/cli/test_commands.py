@@ -138,7 +138,9 @@ def test_a_traceback_is_shown_with_debug_only_wherever_it_stands(
         (["--models", ","], "No model is asked for."),
         (["--slots", "0"], "slots must be at least 1"),
         (["--model", "missing.gguf", "--models", "smollm2"], "missing.gguf"),
-        (["--api-key-env", "NOBODY_SET_THIS"], "NOBODY_SET_THIS is not set"),
+        (["--token-file", "missing.txt"], "The token file 'missing.txt' cannot be read"),
+        (["--host", "0.0.0.0"], "Other machines can reach a server that listens on '0.0.0.0'."),
+        (["--host", "0.0.0.0", "--allow-remote"], "and it has no token."),
     ],
 )
 def test_serve_refuses_what_it_cannot_serve(
@@ -153,7 +155,7 @@ def test_serve_refuses_what_it_cannot_serve(
 def test_serve_says_where_it_is_and_ends_when_it_is_told_to() -> None:
     with subprocess.Popen(
         [*SHELL_COMMAND, "serve", "--port", "0", "--models", "vader"],
-        env=shell_environment(AIRQUERY_SERVE_API_KEY="a-key-of-the-test"),
+        env=shell_environment(AIRQUERY_SERVE_TOKEN="a-key-of-the-test"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -161,3 +161,13 @@ def test_a_database_opened_for_reading_is_not_written(command: Command) -> None:
     assert refused.code == 1
     assert "read-only" in refused.err
     assert command("sql", "FROM t", "--database", "new.duckdb", "--read-only").code == 0
+
+
+@pytest.mark.parametrize("name", ["x\"'; DROP TABLE t; --", 'a" FROM t --', 'ü\'\n""', "$$;"])
+def test_a_hostile_name_of_a_column_is_only_a_name(command: Command, name: str) -> None:
+    quoted = name.replace('"', '""')
+    rows = command("sql", "--output", "json", f'SELECT 1 AS "{quoted}"').out
+    lines = command("sql", "--output", "csv", f'SELECT 1 AS "{quoted}"').out
+
+    assert json.loads(rows) == [{name: 1}]
+    assert list(csv.reader(io.StringIO(lines, newline=""))) == [[name], ["1"]]

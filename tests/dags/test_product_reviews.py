@@ -28,7 +28,7 @@ LABELS = {"Quality", "Service", "Design", "Safety", "Efficiency", "Usability", "
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[airquery.Warehouse]:
     """Serve both models, name them in a file of endpoints, and give a warehouse."""
-    options = ServeOptions(models=("smollm2", "vader"), api_key=KEY)
+    options = ServeOptions(models=("smollm2", "vader"), token=KEY)
     with ServerProcess(options) as server:
         endpoints = {
             "reviews-llm": {

@@ -115,7 +115,7 @@ def test_no_form_of_a_secret_that_the_server_echoes_is_kept(wire: Wire, echo: st
     request = replace_endpoint(
         wire.request(),
         query={"code": Secret("hush+hush&/x")},
-        oauth=OAuth(client_id="id", client_secret=Secret("client-hush"), token_url="http://h/t"),  # noqa: S106
+        oauth=OAuth(client_id="id", client_secret=Secret("client-hush"), token_url="http://h/t"),
         proxy=Secret("http://ann:proxy%20hush@proxy:1"),
     )
     body = orjson.dumps({"error": {"message": f"I was sent {echo} today"}})

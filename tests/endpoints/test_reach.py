@@ -69,11 +69,27 @@ def test_azure_is_a_key_in_a_header_of_its_own_and_a_version_in_the_query() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "key"), [({}, None), ({"KEY": " "}, None), ({"KEY": "k-1"}, Secret("k-1"))]
+)
+def test_a_key_may_be_sent_only_where_its_variable_is_set(
+    environ: dict[str, str], key: Secret | None
+) -> None:
+    registry = Registry.from_mapping({"llm": {**CHAT, "api_key": "${KEY:-}"}}, environ)
+
+    assert registry.get("llm").api_key == key
+
+
+def test_only_a_whole_key_is_optional() -> None:
+    for fields in ({"api_key": "k-${KEY:-}"}, {"model": "${KEY:-}"}, {"api_key": "${KEY:-hush}"}):
+        assert "Write ${NAME}, with letters" in refusal({**CHAT, **fields})
+
+
 def test_databricks_is_a_principal_whose_token_comes_from_the_same_host() -> None:
     assert declared(DATABRICKS).oauth == OAuth(
         client_id="sp-1",
         client_secret=Secret("s-hush"),
-        token_url="https://dbc-1.cloud.databricks.com/oidc/v1/token",  # noqa: S106
+        token_url="https://dbc-1.cloud.databricks.com/oidc/v1/token",
         scope="all-apis",
         authorization_details='[{"type":"workspace_permission","actions":["query_inference_endpoint"]}]',
     )

@@ -273,7 +273,7 @@ def test_with_oauth_the_login_is_the_client_and_the_password_its_secret(
     assert endpoint.oauth == OAuth(
         client_id="ann",
         client_secret=Secret(KEY),
-        token_url="https://h/oidc/v1/token",  # noqa: S106
+        token_url="https://h/oidc/v1/token",
         scope="serving",
     )
 

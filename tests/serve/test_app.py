@@ -242,7 +242,7 @@ def test_while_models_load_the_server_says_so_and_still_knows_their_names(
 ) -> None:
     async def ask() -> list[httpx.Response]:
         options = ServeOptions(cache_dir=cache_dir)
-        runner = web.AppRunner(make_app(Fleet(find_models(options), options), api_key=None))
+        runner = web.AppRunner(make_app(Fleet(find_models(options), options), token=None))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with httpx.AsyncClient(
@@ -266,7 +266,7 @@ def test_while_models_load_the_server_says_so_and_still_knows_their_names(
 
 @pytest.fixture(scope="module")
 def guarded() -> Any:
-    with ServerProcess(ServeOptions(models=("vader",), api_key="hush-hush")) as running:
+    with ServerProcess(ServeOptions(models=("vader",), token="hush-hush")) as running:
         yield running
 
 

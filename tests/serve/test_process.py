@@ -55,9 +55,16 @@ def test_a_server_that_runs_is_not_started_again() -> None:
         assert httpx.get(f"{running.url}/health").status_code == 200
 
 
-def test_the_key_is_not_in_the_command_line() -> None:
-    with ServerProcess(ServeOptions(models=("vader",), api_key="hush-hush")) as running:
-        assert "hush" not in " ".join(psutil.Process(running.pid).cmdline())
+def test_the_token_is_in_no_command_line_and_not_in_the_environment_of_a_model(
+    cache_dir: Path,
+) -> None:
+    options = ServeOptions(models=("minilm",), cache_dir=cache_dir, token="hush-hush")
+    with ServerProcess(options) as running:
+        server = psutil.Process(running.pid)
+        [model] = server.children(recursive=True)
+        seen = [*server.cmdline(), *model.cmdline(), *model.environ().values()]
+
+    assert "hush" not in " ".join(seen)
 
 
 def test_idle_threads_sleep_in_every_process_that_serves(server: ServerProcess) -> None:

@@ -150,14 +150,21 @@ def test_a_broken_model_file_is_named_and_nothing_is_left(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--models=vader", "--host=198.51.100.7"], "Cannot listen on 198.51.100.7, port 8077"),
+        (
+            ["--models=vader", "--host=198.51.100.7", "--allow-remote"],
+            "Cannot listen on 198.51.100.7, port 8077",
+        ),
+        (["--models=vader", "--host=0.0.0.0"], "Other machines can reach a server"),
         (["--models=vader,gpt-5"], "Model 'gpt-5' is not served."),
         (["--models=,"], "No model is asked for."),
         (["--model=/no/such.gguf"], "'/no/such.gguf' cannot be read"),
         (["--threads=0"], "threads must be at least 1"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_exit_code_1(arguments: list[str], said: str) -> None:
+def test_a_wrong_setting_is_one_line_and_exit_code_1(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRQUERY_SERVE_TOKEN", "hush-hush")
     done = subprocess.run([*MODULE, *arguments], capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     [line] = done.stderr.decode().splitlines()
@@ -165,20 +172,26 @@ def test_a_wrong_setting_is_one_line_and_exit_code_1(arguments: list[str], said:
     assert said in line
 
 
-def test_a_host_that_others_can_reach_is_warned_about_unless_there_is_a_key(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def stderr_of_a_run() -> bytes:
-        command = [*MODULE, "--port=0", "--models=vader", "--host=0.0.0.0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
-            assert server.stdout is not None
-            assert server.stdout.readline().startswith(b"airquery serve: http://0.0.0.0:")
-            server.terminate()
-            return server.communicate(timeout=30)[1]
+def test_a_host_that_others_reach_is_served_with_a_token_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("hush-hush", encoding="ascii")
+    command = [*MODULE, "--port=0", "--models=vader", "--host=0.0.0.0", "--allow-remote"]
+    with subprocess.Popen(
+        [*command, f"--token-file={file}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline().decode()
+        url = line.split()[-1].replace("0.0.0.0", "127.0.0.1")
+        statuses = [
+            httpx.get(f"{url}{path}", headers=headers).status_code
+            for path in ("/health", "/v1/models")
+            for headers in ({}, {"Authorization": "Bearer hush-hush"})
+        ]
+        server.terminate()
+        stderr = server.communicate(timeout=30)[1]
 
-    assert b"other machines can reach this server without a key" in stderr_of_a_run()
-    monkeypatch.setenv("AIRQUERY_SERVE_API_KEY", "hush-hush")
-    assert stderr_of_a_run() == b""
+    assert line.startswith("airquery serve: http://0.0.0.0:")
+    assert (statuses, stderr) == ([200, 200, 401, 200], b"")
 
 
 def test_a_model_file_of_ones_own_replaces_the_packaged_one(

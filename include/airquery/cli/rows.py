@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airquery.cli.message import harmless
+from airquery.quoting import quoted
 
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _texts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str | None, 
     """Yield every row with its values as text."""
     rows = connection.table(_VIEW)
     values = [
-        f"to_json({_name(column)})" if kind.id in _NESTED else _name(column)
+        f"to_json({quoted(column)})" if kind.id in _NESTED else quoted(column)
         for column, kind in zip(rows.columns, rows.types, strict=True)
     ]
     return _fetched(connection, ", ".join(f"CAST({value} AS VARCHAR)" for value in values))
@@ -99,7 +100,7 @@ def _texts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str | None, 
 
 def _write_json(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> None:
     columns = connection.table(_VIEW).columns
-    fields = ", ".join(f"{_name(column)} := {_name(column)}" for column in columns)
+    fields = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in columns)
     out.write("[")
     before = ""
     for (text,) in _fetched(connection, f"CAST(to_json(struct_pack({fields})) AS VARCHAR)"):
@@ -111,7 +112,7 @@ def _write_json(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> None:
 def _fetched(
     connection: duckdb.DuckDBPyConnection, columns: str
 ) -> Iterator[tuple[str | None, ...]]:
-    found = connection.execute(f"SELECT {columns} FROM {_VIEW}")  # noqa: S608 - quoted by `_name`
+    found = connection.execute(f"SELECT {columns} FROM {_VIEW}")  # noqa: S608 - quoted by `quoted`
     while some := found.fetchmany(_FETCH_ROWS):
         yield from some
 
@@ -134,7 +135,3 @@ def _csv_field(value: str | None) -> str:
     if value == "" or _QUOTED.search(value):
         return '"' + value.replace('"', '""') + '"'
     return value
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
 import typer
-
-from airquery.errors import InvalidSetting
 
 
 def serve(
@@ -29,11 +26,18 @@ def serve(
         int | None, typer.Option(help="Requests that a model works on at once.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads that a model computes with.")] = None,
-    api_key_env: Annotated[
-        str | None,
+    allow_remote: Annotated[
+        bool,
         typer.Option(
-            help="Environment variable with the key that every request needs; "
-            "by default AIRQUERY_SERVE_API_KEY, if it is set."
+            "--allow-remote",
+            help="Let --host be an address that other machines reach; needs a token.",
+        ),
+    ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that every request needs; "
+            "by default it is what AIRQUERY_SERVE_TOKEN holds."
         ),
     ] = None,
 ) -> None:
@@ -46,19 +50,17 @@ def serve(
     from airquery.serve import options  # noqa: PLC0415
     from airquery.serve.server import serve as run_server  # noqa: PLC0415
 
-    key = os.environ.get(api_key_env or options.API_KEY_VARIABLE) or None
-    if api_key_env is not None and key is None:
-        raise InvalidSetting(f"The variable {api_key_env} is not set. Set it to the key.")
     names = None if models is None else [one.strip() for one in models.split(",")]
     logging.getLogger("airquery").setLevel(logging.INFO)
     run_server(
         options.ServeOptions(
             host=options.DEFAULT_HOST if host is None else host,
+            allow_remote=allow_remote,
             port=options.DEFAULT_PORT if port is None else port,
             models=options.ALL_MODELS if names is None else tuple(filter(None, names)),
             model_path=model,
             threads=options.default_threads() if threads is None else threads,
             slots=options.default_slots() if slots is None else slots,
-            api_key=key,
+            token=options.read_token(token_file),
         )
     )

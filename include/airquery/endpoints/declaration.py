@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from airquery.endpoints import reach
+from airquery.endpoints import allowed, reach
 from airquery.endpoints.batches import batch_of, check_batch
 from airquery.endpoints.endpoint import Endpoint, Limits, PerDay, Price, Provider, Task
 from airquery.endpoints.fields import (
@@ -122,9 +122,12 @@ def endpoint_from_fields(
     """
     declaration = declare(name, fields, source=source)
     try:
-        return declaration.resolve(environ)
+        endpoint = declaration.resolve(environ)
+        allowed.check(endpoint)
     except ValueError as error:
         problem = str(error)
+    else:
+        return endpoint
     raise InvalidEndpoint(name, problem, source=source)
 
 

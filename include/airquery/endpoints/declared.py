@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 PREFIX, FUNCTION_PREFIX = VARIABLES
+_DEEPEST = 50
 _TOP = ("endpoints", "functions")
 _EXAMPLE = "{task: chat, base_url: 'http://127.0.0.1:8080/v1', model: my-model}"
 
@@ -32,6 +33,12 @@ class _Duplicate(yaml.YAMLError):
 
 
 class _Loader(yaml.SafeLoader):
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # noqa: N803
+        # Its time grows with the square of them.
+        if self.flow_level >= _DEEPEST:
+            raise yaml.YAMLError("brackets in brackets without end")
+        super().fetch_flow_collection_start(TokenClass)
+
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
     ) -> dict[Hashable, object]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from airquery.endpoints.endpoint import OAuth, Secret, Tls
-from airquery.endpoints.variables import check_references, refers, resolved
+from airquery.endpoints.variables import check_references, refers, required, resolved
 
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def check(fields: EndpointFields) -> None:
         if lowered.count(name.lower()) > 1:
             raise ValueError(f"headers: {name!r} is given twice. Keep one.")
     for field, value in _texts(fields):
-        check_references(field, value)
+        if field != "api_key" or required(value, {}) is not None:
+            check_references(field, value)
     if "" in fields.query:
         raise ValueError("query: a parameter has no name. Give it one.")
     _check_key(fields, lowered)
@@ -63,6 +64,8 @@ def optional_secret(
     field: str, value: str | Secret | None, environ: Mapping[str, str]
 ) -> Secret | None:
     """Return a secret with its variables' values put in, None where there is none."""
+    if isinstance(value, str):
+        value = required(value, environ) if field == "api_key" else value
     return None if value is None else _secret(field, value, environ)
 
 

@@ -1,16 +1,18 @@
 """Keep an endpoint's secrets out of what it answers.
 
 Servers echo headers and keys in error pages. Everything that a message or a `Failure.raw` quotes
-goes through here first, and is cut only afterwards, so that no half of a secret is left.
+goes through here first, and is cut only afterwards, so that no half of a secret is left. So does
+what is kept of an answer.
 """
 
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-import orjson
+from airquery.endpoints.spellings import spellings
 
 
 if TYPE_CHECKING:
@@ -23,17 +25,30 @@ _MESSAGE_LENGTH = 500
 _RAW_LENGTH = 2_000
 # Shorter ones are not secrets, and replacing them would make every message unreadable.
 _SECRET_LENGTH = 4
-# What the HTTP client spells out in a query, whatever it was given.
-_SPELT_OUT = "/?:@!$'()*,"
+# From this length on, a secret stands in an answer only if the server has put it there.
+_KEY_LENGTH = 16
+_HIDDEN = "***"
 # Who a key belongs to where HTTP Basic wants a user: the name that Databricks reads as "a token".
 KEY_USER = "token"
 
 
 def redact(endpoint: Endpoint, text: str) -> str:
     """Replace all that the endpoint keeps secret by `***`."""
-    for secret in sorted(set(_shapes(endpoint)), key=len, reverse=True):
-        text = text.replace(secret, "***")
+    for spelling in _spellings(_values(endpoint), _SECRET_LENGTH):
+        text = text.replace(spelling, _HIDDEN)
     return text
+
+
+def redact_answer(endpoint: Endpoint, body: bytes) -> bytes:
+    """Replace the endpoint's keys in a reply that was paid for, and nothing that could be a word.
+
+    What is short, such as a header that names a team, may be a part of the answer.
+    """
+    for spelling in _spellings(_values(endpoint), _KEY_LENGTH):
+        written = spelling.encode()
+        if written in body:
+            body = body.replace(written, _HIDDEN.encode())
+    return body
 
 
 def readable(endpoint: Endpoint, body: bytes) -> str:
@@ -65,14 +80,17 @@ def raw(text: str) -> str | None:
     return text[:_RAW_LENGTH] or None
 
 
-def _shapes(endpoint: Endpoint) -> Iterator[str]:
-    """Yield each secret as it was sent, its parts, and how JSON and a URL would spell them."""
-    for value in [*(secret.reveal() for secret in endpoint.secrets()), *_encoded(endpoint)]:
-        for shape in [value, *value.split()]:
-            if len(shape) >= _SECRET_LENGTH:
-                yield from (shape, quote(shape, safe=""), quote_plus(shape))
-                yield quote(shape, safe=_SPELT_OUT)
-                yield orjson.dumps(shape).decode()[1:-1]
+def _values(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return each secret as it was sent, and its parts."""
+    sent = [*(secret.reveal() for secret in endpoint.secrets()), *_encoded(endpoint)]
+    return tuple(part for value in sent for part in (value, *value.split()))
+
+
+@lru_cache(maxsize=256)
+def _spellings(values: tuple[str, ...], shortest: int) -> tuple[str, ...]:
+    """Return how texts may spell the values that are long enough, the longest first."""
+    found = {one for value in values if len(value) >= shortest for one in spellings(value)}
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def _encoded(endpoint: Endpoint) -> Iterator[str]:

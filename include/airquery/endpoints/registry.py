@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airquery.endpoints import allowed
 from airquery.endpoints.endpoint import Endpoint
 from airquery.errors import InvalidEndpoint, NoDefaultEndpoint, UnknownEndpoint
 
@@ -99,7 +100,7 @@ class Registry:
         declared: dict[str, Declaration] = {}
         for name, value in endpoints.items():
             if isinstance(value, Endpoint):
-                entries[name] = replace(value, name=name)
+                entries[name] = _admitted(replace(value, name=name), source="Python")
             else:
                 declared[name] = declare(name, value, source="Python")
         return cls({**entries, **_resolved(declared, environ)}, dict(functions or {}))
@@ -151,7 +152,7 @@ class Registry:
 
     def with_endpoints(self, *endpoints: Endpoint) -> Registry:
         """Return a registry that also knows these, instead of others of the same name."""
-        added = {one.name: one for one in endpoints}
+        added = {one.name: _admitted(one, source="Python") for one in endpoints}
         return Registry({**self._entries, **added}, self._defaults)
 
 
@@ -161,7 +162,16 @@ def _resolved(
     entries: dict[str, Endpoint | _Unresolved] = {}
     for name, declaration in declared.items():
         try:
-            entries[name] = declaration.resolve(environ)
+            entries[name] = _admitted(declaration.resolve(environ), source=declaration.source)
         except ValueError as error:
             entries[name] = _Unresolved(str(error), declaration.source)
     return entries
+
+
+def _admitted(endpoint: Endpoint, *, source: str) -> Endpoint | _Unresolved:
+    """Keep an endpoint out that `AIRQUERY_ALLOWED_URLS` of this process does not allow."""
+    try:
+        allowed.check(endpoint)
+    except ValueError as error:
+        return _Unresolved(str(error), source)
+    return endpoint

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airquery.answer import Failure
 from airquery.endpoints.adapters import PYTHON, adapter_for, many_adapter_for
 from airquery.endpoints.failures import read_failure
+from airquery.endpoints.redaction import redact_answer
 from airquery.endpoints.told_limits import told_in_text, told_limits
 from airquery.errors import InvalidEndpoint
 from airquery.execute.credentials import Credentials
@@ -97,7 +98,7 @@ class Exchange:
         if isinstance(reply, Failure):
             failure = reply
         elif reply.status in OK:
-            outcomes = _decoded(endpoint, requests, reply.body)
+            outcomes = _decoded(endpoint, requests, redact_answer(endpoint, reply.body))
             if not isinstance(outcomes, Failure):
                 told = told_limits(reply.headers, now=self._clock.time())
                 return [

@@ -5,6 +5,7 @@ Whatever goes wrong on the way is a `Failure`, never an exception.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Self
 from urllib.request import getproxies
@@ -12,6 +13,7 @@ from urllib.request import getproxies
 import aiohttp
 
 from airquery.answer import Failure
+from airquery.endpoints.allowed import read as allowed_places, refusal, without_user
 from airquery.endpoints.endpoint import Route, Tls
 from airquery.endpoints.redaction import address
 from airquery.errors import InvalidSetting
@@ -22,10 +24,12 @@ from airquery.execute.reply import Reply
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airquery.endpoints.adapter import HttpRequest
+    from airquery.endpoints.allowed import Place
+    from airquery.endpoints.endpoint import Secret
 
 
 __all__ = ["CONNECT_TIMEOUT_S", "MAX_REPLY_BYTES", "Reply", "Transport"]
@@ -44,12 +48,13 @@ _BROKEN: Final = (aiohttp.ClientError, TimeoutError, UnicodeError)
 class Transport:
     """Pools of connections, one a route; they belong to the event loop they were made on.
 
-    Which proxies the environment names is read once, when it is made.
+    Which proxies the environment names, and which addresses it allows, is read once, when it is made.
     """
 
     def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
         self._max_reply_bytes = max_reply_bytes
         self._environments = lru_cache(partial(proxy_for, proxies=getproxies()))
+        self._refusal = lru_cache(partial(_refusal, places=allowed_places()))
         self._pools: dict[tuple[Tls, str | None], Pool] = {}
 
     async def __aenter__(self) -> Self:
@@ -111,7 +116,10 @@ class Transport:
         return Reply(status=reply.status, headers=_readable(reply), body=b"")
 
     async def download(self, url: str, into: Path, *, timeout_s: float) -> Failure | None:
-        """Write what an address holds to a file; `timeout_s` bounds each silence, not the whole."""
+        """Write what an address holds to a file; `timeout_s` bounds each silence, not the whole.
+
+        It is no endpoint: no key and no row goes there, and redirects are followed.
+        """
         try:
             pool = self._pool(url, _DIRECT)
             patience = _patience(timeout_s, silence_s=timeout_s)
@@ -148,6 +156,8 @@ class Transport:
         body: bytes | None = None,
         once: bool = False,
     ) -> Reply | Failure:
+        if (problem := self._refusal(url, route.proxy)) is not None:
+            return replace(_unusable(problem), fatal=True)
         try:
             pool = self._pool(url, route)
             reply = await pool.send(
@@ -211,6 +221,12 @@ def _readable(reply: aiohttp.ClientResponse) -> Mapping[str, str]:
     for name, value in reply.headers.items():
         headers[name] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return headers
+
+
+def _refusal(url: str, proxy: Secret | None, *, places: Sequence[Place] | None) -> str | None:
+    """Say why nothing may be sent to an address, or through a proxy that an endpoint declares."""
+    through = None if proxy is None else refusal(without_user(proxy.reveal()), places)
+    return through or refusal(url, places)
 
 
 def _unusable(message: str) -> Failure:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import orjson
 
+from airquery.quoting import literal
+
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +39,9 @@ class Fitter:
         with self._lock:
             if self._connection is None:
                 self._connection = duckdb.connect(":memory:", config={"threads": 1})
+            # from_json_strict takes its structure only as a constant of the statement.
             fits = self._connection.execute(
-                FITS.replace("?", _literal(shape), 1), [list(documents)]
+                FITS.replace("?", literal(shape), 1), [list(documents)]
             ).fetchall()
             return {
                 position: _reason(self._connection, documents[position], shape)
@@ -47,14 +50,9 @@ class Fitter:
             }
 
 
-def _literal(text: str) -> str:
-    # from_json_strict takes its structure only as a constant of the statement.
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _reason(connection: duckdb.DuckDBPyConnection, document: str, shape: str) -> str:
     try:
-        connection.execute(REASON.replace("?)", f"{_literal(shape)})"), [document]).fetchall()
+        connection.execute(REASON.replace("?)", f"{literal(shape)})"), [document]).fetchall()
     except duckdb.Error as problem:
         return str(problem).partition(": ")[2] or str(problem)
     return "it does not fit"

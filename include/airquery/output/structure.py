@@ -31,6 +31,8 @@ JSON_TYPES: dict[str, dict[str, object]] = {
     "JSON": {},
 }
 SPELLINGS = {"TEXT": "VARCHAR", "INT": "INTEGER", "REAL": "FLOAT", "VARIANT": "JSON"}
+NESTED = "it is nested too deep"
+_SHOWN = 500
 EXAMPLE = "for example 'STRING', 'ARRAY<DOUBLE>' or 'STRUCT<name: STRING, total: DOUBLE>'"
 
 
@@ -49,6 +51,9 @@ def parse_ddl(ddl: str, *, argument: str = "returnType") -> Structure:
         kind = exp.DataType.build(ddl, dialect="databricks")
     except (SqlglotError, ValueError) as problem:
         raise _unsupported(argument, ddl, "it is not a SQL type") from problem
+    except RecursionError:
+        # Its own text is thousands of frames long.
+        raise _unsupported(argument, ddl, NESTED) from None
     return _structure(kind, argument=argument, ddl=ddl)
 
 
@@ -68,6 +73,11 @@ def json_schema(structure: Structure) -> dict[str, object]:
                 "additionalProperties": False,
             }
     raise AssertionError(structure)
+
+
+def shortened(text: str) -> str:
+    """Cut a text to a length at which a message can show it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _structure(kind: object, *, argument: str, ddl: str) -> Structure:
@@ -104,5 +114,5 @@ def _unsupported(argument: str, ddl: str, problem: str) -> StatementError:
         "AI_FUNCTION_UNSUPPORTED_RESPONSE_FORMAT.DDL_STRING"
         if of_format
         else "AI_FUNCTION_UNSUPPORTED_RETURN_TYPE",
-        f"{argument} {ddl!r}: {problem}. Write a type, {EXAMPLE}.",
+        f"{argument} {shortened(ddl)!r}: {problem}. Write a type, {EXAMPLE}.",
     )

@@ -87,7 +87,7 @@ def parse(text: str) -> exp.Expr | None:
     glot.setLevel(logging.ERROR)
     try:
         tree = sqlglot.parse_one(text, read=AirqueryDuckDB)
-    except SqlglotError:
+    except (SqlglotError, RecursionError):
         return None
     finally:
         glot.setLevel(level)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,15 @@ from typing import TYPE_CHECKING
 from airquery.errors import AirqueryError
 from airquery.serve.options import (
     ALL_MODELS,
-    API_KEY_VARIABLE,
     CHAT_MODEL,
     DEFAULT_HOST,
     DEFAULT_PORT,
+    TOKEN_VARIABLE,
     ServeOptions,
     default_cache_dir,
     default_slots,
     default_threads,
+    read_token,
 )
 from airquery.serve.server import serve
 
@@ -50,6 +50,7 @@ def _options(given: argparse.Namespace) -> ServeOptions:
         models = (given.model.stem, *(name for name in ALL_MODELS if name != CHAT_MODEL))
     return ServeOptions(
         host=given.host,
+        allow_remote=given.allow_remote,
         port=given.port,
         models=models,
         model_path=given.model,
@@ -57,7 +58,7 @@ def _options(given: argparse.Namespace) -> ServeOptions:
         slots=default_slots() if given.slots is None else given.slots,
         context_per_slot=given.context,
         cache_dir=default_cache_dir() if given.cache_dir is None else given.cache_dir,
-        api_key=given.api_key or os.environ.get(API_KEY_VARIABLE) or None,
+        token=read_token(given.token_file),
     )
 
 
@@ -81,7 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--slots", type=int, help="requests a model works on at once")
     add("--context", type=int, default=4096, help="tokens a chat request may have (%(default)s)")
     add("--cache-dir", type=Path, help="where the converted embedding model is kept")
-    add("--api-key", help=f"ask every request for this key (better: set {API_KEY_VARIABLE})")
+    add(
+        "--allow-remote",
+        action="store_true",
+        help="let --host be an address that other machines reach; needs a token",
+    )
+    add(
+        "--token-file",
+        type=Path,
+        help=f"file with the token that every request needs (default: what {TOKEN_VARIABLE} holds)",
+    )
     return parser
 
 

@@ -49,10 +49,10 @@ _FIELDS: dict[str, tuple[str, ...]] = {"chat": ("messages", "prompt"), "embeddin
 _ROWS_AT_ONCE = 100
 
 
-def make_app(fleet: Fleet, *, api_key: str | None) -> web.Application:
+def make_app(fleet: Fleet, *, token: str | None) -> web.Application:
     """Return the application that answers for a fleet."""
     app = web.Application(
-        middlewares=[_refusals_as_json, _authentication(api_key)], client_max_size=LARGEST_BODY
+        middlewares=[_refusals_as_json, _authentication(token)], client_max_size=LARGEST_BODY
     )
     routes = _Routes(fleet)
     app.router.add_get("/health", routes.health)
@@ -188,9 +188,9 @@ async def _refusals_as_json(request: web.Request, handler: Handler) -> web.Strea
         return replies.as_json(request, refused)
 
 
-def _authentication(api_key: str | None) -> Middleware:
-    """Ask every request but `/health` for the key, if there is one."""
-    expected = None if api_key is None else f"Bearer {api_key}".encode()
+def _authentication(token: str | None) -> Middleware:
+    """Ask every request but `/health` for the token, if there is one."""
+    expected = None if token is None else f"Bearer {token}".encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -66,7 +66,7 @@ class LlamaProcess:
             str(_PROGRAM),
             stdin=PIPE,
             stdout=PIPE,
-            env={**os.environ, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")},
+            env=_environment(),
             # Ctrl-C in a terminal is for the parent, which then ends the child.
             process_group=0,
         )
@@ -132,3 +132,9 @@ async def _end(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.kill()
     await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return what a model's process finds in its environment: nothing of ours, such as the token."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRQUERY_")}
+    return {"OMP_WAIT_POLICY": "passive", **kept}

@@ -1,11 +1,13 @@
 """What a server is asked to be.
 
 `ServeOptions` refuses what cannot work before a port is bound or a model is read. Loopback is the
-default: another host has to be named. The key never shows in a `repr`.
+default: a host that other machines can reach has to be allowed, and needs a token. The token never
+shows in a `repr`.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -25,11 +27,28 @@ ALL_MODELS: Final = (CHAT_MODEL, EMBEDDING_MODEL, LEXICON_MODEL)
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8077
-API_KEY_VARIABLE: Final = "AIRQUERY_SERVE_API_KEY"
+TOKEN_VARIABLE: Final = "AIRQUERY_SERVE_TOKEN"  # noqa: S105 (a name, not a token)
 # What comes before the URL in the one line on stdout.
 URL_PREFIX: Final = "airquery serve: "
 
 _HIGHEST_PORT = 65_535
+
+
+def read_token(file: Path | None) -> str | None:
+    """Return the token from a file, else from the environment. None where there is none."""
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE, "").strip() or None
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        problem = "is not ASCII text"
+    else:
+        if token:
+            return token
+        problem = "is empty"
+    raise InvalidSetting(f"The token file {str(file)!r} {problem}. Write the token into it.")
 
 
 def default_threads() -> int:
@@ -52,7 +71,9 @@ class ServeOptions:
     """The settings of one server.
 
     Args:
-        host: The address to listen on; anything but loopback can be reached by other machines.
+        host: The address to listen on. Anything but loopback can be reached by other machines: it
+            needs `allow_remote` and a token.
+        allow_remote: Whether other machines may reach the server.
         port: 0 takes any free one; the line on stdout says which.
         models: Which of `ALL_MODELS` to load. The name of the file in `model_path` stands for
             the chat model.
@@ -61,10 +82,11 @@ class ServeOptions:
         slots: Requests a model works on at once; further ones wait.
         context_per_slot: Tokens of prompt and answer that one request to the chat model may have.
         cache_dir: Where the converted embedding model is kept.
-        api_key: If set, requests need `Authorization: Bearer <key>`.
+        token: If set, every request but `/health` needs `Authorization: Bearer <token>`.
     """
 
     host: str = DEFAULT_HOST
+    allow_remote: bool = False
     port: int = 0
     models: tuple[str, ...] = ALL_MODELS
     model_path: Path | None = None
@@ -72,7 +94,7 @@ class ServeOptions:
     slots: int = field(default_factory=default_slots)
     context_per_slot: int = 4096
     cache_dir: Path = field(default_factory=default_cache_dir)
-    api_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= _HIGHEST_PORT:
@@ -80,9 +102,27 @@ class ServeOptions:
         for name in ("threads", "slots", "context_per_slot"):
             if getattr(self, name) < 1:
                 raise InvalidSetting(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if self.api_key is not None and (not self.api_key.isascii() or not self.api_key.strip()):
-            raise InvalidSetting("The API key must be ASCII text and not blank. Set another one.")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise InvalidSetting("The token must be printable ASCII text. Set another one.")
+        if self.token is not None and not self.token.strip():
+            raise InvalidSetting("The token must not be blank. Set another one.")
+        self._check_reach()
         self._check_models()
+
+    def _check_reach(self) -> None:
+        """Refuse to be reached by other machines by accident, or without a token."""
+        if _is_loopback(self.host):
+            return
+        reached = f"Other machines can reach a server that listens on {self.host!r}"
+        if not self.allow_remote:
+            raise InvalidSetting(
+                f"{reached}. Leave --host out, or add --allow-remote and set {TOKEN_VARIABLE}."
+            )
+        if self.token is None:
+            raise InvalidSetting(
+                f"{reached}, and it has no token. Set {TOKEN_VARIABLE}, or name a file that holds "
+                "one with --token-file."
+            )
 
     def _check_models(self) -> None:
         if self.model_path is not None and self.chat_name in (EMBEDDING_MODEL, LEXICON_MODEL):
@@ -106,3 +146,10 @@ class ServeOptions:
     def chat_name(self) -> str:
         """Return the name that the chat model answers to."""
         return CHAT_MODEL if self.model_path is None else self.model_path.stem
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from airquery.errors import ConfigurationError
-from airquery.serve.options import API_KEY_VARIABLE, URL_PREFIX, ServeOptions
+from airquery.serve.options import TOKEN_VARIABLE, URL_PREFIX, ServeOptions
 
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _failure(problem: str, running: _Running) -> str:
 
 
 def _arguments(options: ServeOptions) -> list[str]:
-    """Spell the options for the command line; the key goes by the environment, unseen by `ps`."""
+    """Spell the options for the command line; the token goes by the environment, unseen by `ps`."""
     arguments = {
         "--host": options.host,
         "--port": options.port,
@@ -161,14 +161,15 @@ def _arguments(options: ServeOptions) -> list[str]:
     }
     if options.model_path is not None:
         arguments["--model"] = options.model_path
-    return [f"{name}={value}" for name, value in arguments.items()]
+    flags = ["--allow-remote"] if options.allow_remote else []
+    return [*flags, *(f"{name}={value}" for name, value in arguments.items())]
 
 
 def _environment(options: ServeOptions) -> dict[str, str]:
     environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
-    environment.pop(API_KEY_VARIABLE, None)
-    if options.api_key is not None:
-        environment[API_KEY_VARIABLE] = options.api_key
+    environment.pop(TOKEN_VARIABLE, None)
+    if options.token is not None:
+        environment[TOKEN_VARIABLE] = options.token
     root = Path(__file__).parents[2]
     # Installed packages are found anyway, and must not come before the standard library.
     if root.name not in ("site-packages", "dist-packages"):

@@ -41,8 +41,8 @@ def bad_request(message: str) -> web.HTTPBadRequest:
 
 
 def unauthorized() -> web.HTTPUnauthorized:
-    """Return a 401 to raise. It does not repeat the key that was sent."""
-    message = "The API key is missing or wrong. Send it as: Authorization: Bearer <key>."
+    """Return a 401 to raise. It does not repeat the token that was sent."""
+    message = "The token is missing or wrong. Send it as: Authorization: Bearer <token>."
     return web.HTTPUnauthorized(
         text=error_body(401, message, code="invalid_api_key"),
         content_type=_JSON,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
-import logging
 import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -26,8 +24,6 @@ from airquery.serve.options import URL_PREFIX
 if TYPE_CHECKING:
     from airquery.serve.options import ServeOptions
 
-
-logger = logging.getLogger(__name__)
 
 # Requests in flight have this long to end; what they asked can be asked again.
 _GRACE_S = 1.0
@@ -52,7 +48,7 @@ async def _serve(options: ServeOptions) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(fleet.close)
         runner = web.AppRunner(
-            make_app(fleet, api_key=options.api_key),
+            make_app(fleet, token=options.token),
             access_log=None,
             # A model must not work on for a client that has gone.
             handler_cancellation=True,
@@ -87,8 +83,6 @@ async def _bind(runner: web.AppRunner, options: ServeOptions) -> str:
         await site.start()
     except OSError as error:
         raise InvalidSetting(_bind_problem(error, options)) from error
-    if not options.api_key and not _is_loopback(options.host):
-        logger.warning("other machines can reach this server without a key host=%s", options.host)
     port = runner.addresses[0][1]
     host = f"[{options.host}]" if ":" in options.host else options.host
     return f"http://{host}:{port}"
@@ -102,10 +96,3 @@ def _bind_problem(error: OSError, options: ServeOptions) -> str:
         )
     reason = error.strerror or str(error)
     return f"Cannot listen on {options.host}, port {options.port}: {reason}."
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

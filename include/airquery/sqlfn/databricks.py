@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError, UnsupportedError
 
 from airquery.errors import StatementError
+from airquery.output.structure import NESTED
 from airquery.sqlfn.databricks_files import read_files
 from airquery.sqlfn.databricks_functions import (
     adjacent_texts,
@@ -102,10 +103,12 @@ def to_duckdb(text: str, variables: Mapping[str, str] | None = None) -> list[Uni
     try:
         with quiet_sqlglot():
             parsed = sqlglot.parse(text, read=AirqueryDatabricks)
+        trees = fill_markers([tree for tree in parsed if tree is not None], variables or {})
+        return [_translated(tree, variables or {}) for tree in trees]
     except SqlglotError as problem:
         raise unread(text, problem) from problem
-    trees = fill_markers([tree for tree in parsed if tree is not None], variables or {})
-    return [_translated(tree, variables or {}) for tree in trees]
+    except RecursionError:
+        raise unread("", f"{NESTED}.") from None
 
 
 def _translated(tree: exp.Expr, variables: Mapping[str, str]) -> Unit:

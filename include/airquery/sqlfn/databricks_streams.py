@@ -45,8 +45,8 @@ def refresh_texts(tree: exp.Expr) -> tuple[str, ...] | None:
         source_key=where["source"],
         target_parts=_parts(target),
         source_parts=_parts(source),
-        target_shown=_escaped(names["target"]),
-        source_shown=_escaped(names["source"]),
+        target_shown=_literal(names["target"]),
+        source_shown=_literal(names["source"]),
         empty=_query(query, exp.select("*").from_(source).where(exp.false()), alias),
         fresh=_query(query, _new_rows(state, names["source"], where["target"]), alias),
     )
@@ -136,7 +136,3 @@ def _parts(table: exp.Table) -> str:
 
 def _literal(text: str) -> str:
     return duckdb_text(exp.Literal.string(text))
-
-
-def _escaped(name: str) -> str:
-    return name.replace("'", "''")

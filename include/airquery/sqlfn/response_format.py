@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from airquery.errors import StatementError
-from airquery.output.structure import json_schema, parse_ddl
+from airquery.output.structure import NESTED, json_schema, parse_ddl
 from airquery.output.value import Shape
 
 
@@ -99,7 +99,10 @@ def _from_schema(text: str, schema: Mapping[str, object], *, strict: bool) -> Sh
     except (ValueError, jsonschema_rs.ValidationError) as problem:
         raise _bad_format(text, f"its schema is not valid JSON Schema ({problem})") from problem
     if strict:
-        _check_keys(schema)
+        try:
+            _check_keys(schema)
+        except RecursionError:
+            raise _bad_format(text, NESTED) from None
     return Shape(structure="VARCHAR", json_kind="any", schema=schema)
 
 

@@ -32,7 +32,16 @@ def schema_of_json(document: str) -> str:
             "AI_FUNCTION_COMPILATION_ERROR",
             f"schema_of_json: {document[:SHOWN]!r} is not JSON ({problem}). Give an example document.",
         ) from problem
+    except RecursionError:
+        raise _nested(document) from None
     return _ddl(_kind(value))
+
+
+def _nested(document: str) -> StatementError:
+    return StatementError(
+        "AI_FUNCTION_COMPILATION_ERROR",
+        f"schema_of_json: {document[:SHOWN]!r} is nested too deep. Give a simpler document.",
+    )
 
 
 def _kind(value: object) -> Kind:

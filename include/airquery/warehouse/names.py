@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import quote
 
 from airquery.errors import WarehouseError
+from airquery.quoting import quoted
 
 
 PARTITION_COLUMN = "partition_key"
@@ -49,16 +50,6 @@ class TableName:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
-
-
-def quoted(identifier: str) -> str:
-    """Quote an identifier for DuckDB."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Quote a string for DuckDB and for a Delta predicate."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def check_partition(table: TableName, partition: str) -> None:

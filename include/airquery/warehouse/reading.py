@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from airquery.errors import WarehouseError
-from airquery.warehouse.names import PARTITION_COLUMN, TableName, literal, quoted
+from airquery.quoting import literal, quoted
+from airquery.warehouse.names import PARTITION_COLUMN, TableName
 from airquery.warehouse.types import read_as
 
 

@@ -12,7 +12,8 @@ import duckdb
 from deltalake import Field as DeltaField, Schema as DeltaSchema
 
 from airquery.errors import WarehouseError
-from airquery.warehouse.names import PARTITION_COLUMN, TableName, literal, quoted
+from airquery.quoting import literal, quoted
+from airquery.warehouse.names import PARTITION_COLUMN, TableName
 from airquery.warehouse.types import accepts, check_name, read_as, stored
 
 

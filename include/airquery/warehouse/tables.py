@@ -16,7 +16,8 @@ import duckdb
 from deltalake import DeltaTable
 
 from airquery.errors import WarehouseError, suggestion
-from airquery.warehouse.names import TableName, check_partition, local_root, quoted
+from airquery.quoting import quoted
+from airquery.warehouse.names import TableName, check_partition, local_root
 from airquery.warehouse.publishing import Overwrite, Publication, find
 from airquery.warehouse.reading import files_of, select_of
 

@@ -12,7 +12,7 @@ from deltalake.schema import ArrayType, DataType, MapType, PrimitiveType, Struct
 from duckdb.sqltypes import DuckDBPyType
 
 from airquery.errors import WarehouseError
-from airquery.warehouse.names import quoted
+from airquery.quoting import quoted
 
 
 _KEPT = {

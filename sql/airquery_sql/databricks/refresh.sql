@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS {state} (
 );
 
 -- A name of no table of rows: a view has no row numbers, and a column rowid would hide them.
-SELECT CASE WHEN count(*) = 0 THEN error('STREAM({source_shown}): {source_shown} is no table of this database whose rows have numbers. STREAM reads a DuckDB table, not a view and not one with a column rowid: store the rows in a table first.') END
+SELECT CASE WHEN count(*) = 0 THEN error('STREAM(' || {source_shown} || '): ' || {source_shown} || ' is no table of this database whose rows have numbers. STREAM reads a DuckDB table, not a view and not one with a column rowid: store the rows in a table first.') END
 FROM duckdb_tables()
 WHERE
   {source_parts}
@@ -22,7 +22,7 @@ WHERE
   target = {target_key}
   AND NOT EXISTS (FROM duckdb_tables() WHERE {target_parts});
 
-SELECT CASE WHEN count(*) > 0 THEN error('{target_shown} exists and is no streaming table: nothing says which rows it has. Drop it, or choose another name.') END
+SELECT CASE WHEN count(*) > 0 THEN error({target_shown} || ' exists and is no streaming table: nothing says which rows it has. Drop it, or choose another name.') END
 FROM duckdb_tables()
 WHERE
   {target_parts}
@@ -32,14 +32,14 @@ INSERT INTO {state}
 SELECT {target_key}, {source_key}, -1, -1, 0, '0'
 WHERE NOT EXISTS (FROM {state} WHERE target = {target_key});
 
-SELECT CASE WHEN count(*) > 0 THEN error('{target_shown} streams from ' || any_value(source) || ', not from {source_shown}. Drop it to begin again: what was answered is not paid for twice.') END
+SELECT CASE WHEN count(*) > 0 THEN error({target_shown} || ' streams from ' || any_value(source) || ', not from ' || {source_shown} || '. Drop it to begin again: what was answered is not paid for twice.') END
 FROM {state}
 WHERE
   target = {target_key}
   AND source <> {source_key};
 
 -- What was read must still be there as it was.
-SELECT CASE WHEN count(*) > 0 THEN error('STREAM({source_shown}): rows that {target_shown} has read were changed or removed, but a stream only grows. Drop {target_shown} to begin again: what was answered is not paid for twice.') END
+SELECT CASE WHEN count(*) > 0 THEN error('STREAM(' || {source_shown} || '): rows that ' || {target_shown} || ' has read were changed or removed, but a stream only grows. Drop ' || {target_shown} || ' to begin again: what was answered is not paid for twice.') END
 FROM {state}
 WHERE
   target = {target_key}
