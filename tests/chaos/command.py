@@ -17,6 +17,8 @@ from tests.cli.conftest import SHELL_COMMAND, declare, shell_environment
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airquery.testing import EndpointServer
 
 QUERY = Path(__file__).with_name("answers.sql").read_text(encoding="utf-8")
@@ -58,8 +60,16 @@ class Place:
             path=os.environ.get("PYTHONPATH", "").replace(os.pathsep, " "),
         )
 
-    def start(self, *arguments: str, out: Path | None = None) -> subprocess.Popen[str]:
-        """Start `airquery sql`; its rows go to a file, or to a pipe."""
+    def start(
+        self,
+        *arguments: str,
+        out: Path | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> subprocess.Popen[str]:
+        """Start `airquery sql`; its rows go to a file, or to a pipe.
+
+        `before` is called in the process before it becomes the command.
+        """
         with (out or Path(os.devnull)).open("wb") as rows:
             return subprocess.Popen(
                 [*SHELL_COMMAND, "sql", *arguments],
@@ -67,6 +77,7 @@ class Place:
                 stdout=subprocess.PIPE if out is None else rows,
                 stderr=subprocess.PIPE,
                 text=True,
+                preexec_fn=before,  # noqa: PLW1509 - it only sets a limit
             )
 
     def kept(self) -> set[str]:

@@ -275,13 +275,14 @@ def test_the_claims_of_a_killed_process_are_free_at_once(url: str, other: Journa
 
 
 def test_a_claim_from_another_machine_holds_until_its_lease_ends(
-    url: str, one: Journal, postgres: PostgresServer
+    url: str, postgres: PostgresServer
 ) -> None:
     owner = f"another-machine {os.getpid()} x"
-    write_claim(url, owner, expires_in_s=0.5, postgres=postgres)
-    assert one.claim(KEYS[:1]) == set()
+    with closing(opened(url, lease_s=0.5)) as one:
+        write_claim(url, owner, expires_in_s=0.5, postgres=postgres)
+        assert one.claim(KEYS[:1]) == set()
 
-    assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
+        assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
 
 
 def test_a_living_owner_renews_its_claims(url: str, other: Journal) -> None:

@@ -21,7 +21,7 @@ from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import JournalError
 from airquery.execute.answers import Result
-from airquery.execute.flight import Cache, Ending, Flight, unsendable
+from airquery.execute.flight import Cache, Ending, Flight, unkept, unsendable
 from airquery.execute.in_flight import InFlight
 from airquery.execute.lane import Lane
 from airquery.execute.order import by_beginning
@@ -279,7 +279,7 @@ class Engine:
         if problem is None:
             self._land(flight, ending, journaled=True)
         else:
-            self._land(flight, Ending(outcome=unsendable(problem)))
+            self._land(flight, unkept(problem, ending))
 
     def _land(self, flight: Flight, ending: Ending, *, journaled: bool = False) -> None:
         """Settle a flight that was sent. Only the statement that caused it pays for it."""
@@ -296,8 +296,10 @@ class Engine:
             self._journal.release([flight.request.key])
         self._in_flight.settle(flight, result)
         if isinstance(ending.outcome, Failure) and ending.outcome.fatal and ending.attempts:
-            # Nobody who waits for this endpoint has to find it out by a request of its own.
-            for other in self._in_flight.unsent_to(flight.request.endpoint):
+            # Nobody who waits for this endpoint, or for a journal that keeps nothing, has to find it
+            # out by a request of its own.
+            endpoint = None if ending.outcome.unkept else flight.request.endpoint
+            for other in self._in_flight.unsent_to(endpoint):
                 unsent = Ending(outcome=ending.outcome)
                 self._in_flight.account(other, unsent)
                 self._land(other, unsent)

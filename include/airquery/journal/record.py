@@ -34,7 +34,8 @@ class _Zstd(threading.local):
     """What a thread uses again and again: making it costs as much as using it."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=3)
+        # A body that the disk has changed is noticed, and not taken for an answer.
+        self.compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self.decompressor = zstandard.ZstdDecompressor()
 
 

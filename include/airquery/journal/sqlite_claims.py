@@ -1,4 +1,8 @@
-"""The claims of one process in a SQLite journal. All processes have this machine's clock."""
+"""The claims of one process in a SQLite journal.
+
+No clock is believed: one may be set while processes run. A claim of another has ended when it was not
+renewed, which changes it, for one lease since it was first seen here.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +28,29 @@ class SqliteClaimTable:
         self._connection = connection
         self._lease_s = lease_s
         self._owner = new_owner()
+        # By key: what a claim of another says, and when this was first seen, by our own clock.
+        self._seen: dict[bytes, tuple[str, float, float]] = {}
 
     def take(self, keys: Sequence[bytes]) -> set[bytes]:
         """Take those that nobody has answered and nobody else who lives has taken."""
+        now = time.monotonic()
         with transaction(self._connection):
             free = set(keys)
             alive: dict[str, bool] = {}
             for some in in_chunks(keys):
                 query = f"SELECT key FROM answer WHERE key IN ({marks(some)})"  # noqa: S608  (only ?)
                 free.difference_update(key for (key,) in self._connection.execute(query, some))
-                query = (
-                    f"SELECT key, owner FROM claim WHERE key IN ({marks(some)}) AND expires_at > ?"  # noqa: S608
-                )
-                for key, owner in self._connection.execute(query, [*some, time.time()]).fetchall():
-                    if owner != self._owner and alive.setdefault(owner, is_alive(owner)):
+                query = f"SELECT key, owner, expires_at FROM claim WHERE key IN ({marks(some)})"  # noqa: S608
+                for key, owner, expires_at in self._connection.execute(query, some).fetchall():
+                    if owner == self._owner:
+                        continue
+                    lives = alive.setdefault(owner, is_alive(owner))
+                    if lives and not self._has_ended(key, owner, expires_at, now):
                         free.discard(key)
             until = time.time() + self._lease_s
             rows = [(key, self._owner, until) for key in free]
             self._connection.executemany(airquery_sql.read("journal/claim_take.sql"), rows)
+        self._forget(now)
         return free
 
     def give_back(self, keys: Sequence[bytes]) -> None:
@@ -64,3 +73,16 @@ class SqliteClaimTable:
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close()
+
+    def _has_ended(self, key: bytes, owner: str, expires_at: float, now: float) -> bool:
+        """Tell whether a claim has stood here for a lease and was not renewed."""
+        *said, since = self._seen.get(key, (owner, expires_at, now))
+        if said != [owner, expires_at]:
+            since = now
+        self._seen[key] = (owner, expires_at, since)
+        return now - since >= self._lease_s
+
+    def _forget(self, now: float) -> None:
+        """Let go of claims that nobody here has asked for since they must have been renewed."""
+        longest_s = 2 * self._lease_s
+        self._seen = {key: seen for key, seen in self._seen.items() if now - seen[2] < longest_s}
