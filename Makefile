@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test cover lint types docs bench ui lock help
+.PHONY: setup demo test test-chaos cover lint types docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -44,6 +44,11 @@ test: lint types $(DUCKDB_15)
 	@$(PYTEST) $(ARGS)
 	@echo 'The engine again, on DuckDB 1.5'
 	@PYTHONPATH=$(DUCKDB_15) $(PYTEST) -p no:cacheprovider $(ON_BOTH)
+
+## test-chaos  every moment of tests/chaos, up to 20 minutes; figures in build/chaos;
+##         ARGS="--seed N --docs docs/reliability.md"
+test-chaos: $(INSTALLED)
+	@$(VENV)/python tests/chaos/run.py $(ARGS)
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)

@@ -29,7 +29,7 @@ def chaos() -> Iterator[Chaos]:
     )
     yield chaos
     if file := os.environ.get("AIRQUERY_CHAOS_FIGURES"):
-        chaos.figures.write(Path(file), seed=chaos.seed)
+        chaos.figures.write(Path(file))
 
 
 @pytest.fixture

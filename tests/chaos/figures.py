@@ -24,13 +24,12 @@ class Figures:
     def add(self, table: str, **cells: str | float) -> None:
         """Add a row, and show it where pytest shows output."""
         self.tables.setdefault(table, []).append(cells)
-        print(table, cells)  # noqa: T201 - shown with a test that fails, or under -s
+        print(table, cells)
 
-    def write(self, file: Path, **circumstances: str | int) -> None:
-        """Write everything, with what it was measured on."""
+    def write(self, file: Path) -> None:
+        """Write everything as JSON."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        found = {"circumstances": circumstances, "tables": self.tables}
-        file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps({"tables": self.tables}, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,5 +46,5 @@ class Chaos:
 
     def dice(self) -> random.Random:
         """Return draws that follow from the seed, and show it with a test that fails."""
-        print(f"AIRQUERY_CHAOS_SEED={self.seed}")  # noqa: T201
+        print(f"AIRQUERY_CHAOS_SEED={self.seed}")
         return random.Random(self.seed)  # noqa: S311

@@ -107,22 +107,32 @@ def changed_bytes(content: bytes, dice: random.Random) -> Iterator[tuple[str, by
 def test_a_damaged_file_is_named_with_the_mend_before_anything_is_sent(
     tmp_path: Path, server: EndpointServer, whole: Path, damage: Damage, chaos: Chaos
 ) -> None:
-    sent, tried = server.count, 0
+    sent, tried, refused = server.count, 0, 0
     every = damage(whole.read_bytes(), chaos.dice())
     for what, content in islice(every, chaos.pick(None, 2)):
         file = tmp_path / what / "journal.db"
         file.parent.mkdir()
         file.write_bytes(content)
-        with pytest.raises(JournalError) as refused:
-            run_at(file.parent, server)
-
-        assert str(file) in str(refused.value), what
-        assert str(refused.value).endswith(MEND), what
-        assert file.read_bytes() == content, what
-        assert server.count == sent, what
+        answers, said = answers_or_error(file.parent, server)
         tried += 1
+        refused += said != ""
+
+        assert server.count == sent, what
+        if said:
+            assert str(file) in said, what
+            assert said.endswith(MEND), what
+            assert file.read_bytes() == content, what
+        else:
+            # Nothing that was asked stands on a page of claims, or on one that is free.
+            assert damage is garbage_pages, what
+            assert answers == EXPECTED, what
+    assert refused > tried // 2
     chaos.figures.add(
-        "damaged journals", damage=damage.__name__, tried=tried, refused=tried, sent=0
+        "damaged journals",
+        damage=damage.__name__.replace("_", " "),
+        tried=tried,
+        refused=refused,
+        sent=server.count - sent,
     )
 
 

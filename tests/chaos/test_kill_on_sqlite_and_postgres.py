@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -23,6 +23,7 @@ from tests.chaos.endpoint import CONCURRENCY, PROMPTS, ROWS, CountingEndpoint
 if TYPE_CHECKING:
     import random
     import subprocess
+    from collections import Counter
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -78,6 +79,18 @@ def came(moment: Moment, running: subprocess.Popen[str], endpoint: CountingEndpo
     return running.poll() is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """What the endpoint and the journal said when the process was dead."""
+
+    moment: Moment
+    sent: set[str]
+    kept: set[str]
+    on_the_wire: set[str]
+    being_written: set[str]
+    so_far: Counter[str]
+
+
 @dataclass(slots=True)
 class Campaign:
     """One statement that is killed until it ends, and what that cost."""
@@ -85,39 +98,35 @@ class Campaign:
     place: Place
     form: Form
     endpoint: CountingEndpoint
-    kills: int = 0
-    lost: int = 0
+    kills: list[Kill] = field(default_factory=list)
 
-    def run(self, coming: Iterator[Moment], figures: Figures, *, most: int) -> None:
+    def run(self, coming: Iterator[Moment], *, most: int) -> None:
         """Kill it at the moments that come, at most so often; then let it end."""
         arguments = {
             "table": (TABLE, "--database", str(self.place.folder / "answers.duckdb")),
             "csv": (QUERY, "--output", "csv"),
         }
         while True:
-            kept, before = self.place.kept(), self.endpoint.sent
+            before = self.endpoint.sent
             running = self.place.start(*arguments[self.form], "-q", out=self._rows)
             moment = next(coming)
-            killed = self.kills < most and came(moment, running, self.endpoint)
+            killed = len(self.kills) < most and came(moment, running, self.endpoint)
             at = time.monotonic()
             if killed:
                 running.kill()
             _, said = running.communicate(timeout=120)
             sent = self.endpoint.sent - before
 
-            # What the journal had is not sent, and nothing is sent twice by one process.
-            assert kept.isdisjoint(sent)
             assert set(sent.values()) <= {1}
             if not killed:
                 assert (running.returncode, said) == (0, "")
                 return
-            self._note_kill(set(sent), at, moment, figures)
+            self._note_kill(set(sent), at, moment)
 
-    def check(self) -> None:
-        """Compare the result with that of a run that nothing disturbed, and count."""
+    def check(self, figures: Figures) -> None:
+        """Compare the result with that of a run that nothing disturbed, and count what it cost."""
         assert self.place.kept() == set(self.endpoint.sent)
         assert len(self.endpoint.sent) == PROMPTS
-        assert self.endpoint.server.count == PROMPTS + self.lost
         if self.form == "csv":
             lines = ["i,answer", *(f"{i},{answer}" for i, answer in EXPECTED)]
             assert self._rows.read_text(encoding="utf-8").splitlines() == lines
@@ -125,30 +134,43 @@ class Campaign:
             database = self.place.folder / "answers.duckdb"
             with duckdb.connect(str(database), read_only=True) as made:
                 assert made.sql("SELECT * FROM answers ORDER BY i").fetchall() == EXPECTED
+        in_flight = 0
+        for kill in self.kills:
+            later = set(self.endpoint.sent - kill.so_far)
+            in_flight += len(kill.on_the_wire) + len(kill.being_written)
+            assert kill.kept.isdisjoint(later)
+            figures.add(
+                "kills",
+                journal=self.place.journal.partition(":")[0],
+                moment=kill.moment.kind,
+                sent=len(kill.sent),
+                on_the_wire=len(kill.on_the_wire),
+                being_written=len(kill.being_written),
+                sent_again=len(later & kill.sent),
+                kept_sent_again=len(later & kill.kept),
+            )
+        assert self.endpoint.server.count - PROMPTS <= in_flight
 
     @property
     def _rows(self) -> Path:
         return self.place.folder / "rows.csv"
 
-    def _note_kill(self, sent: set[str], at: float, moment: Moment, figures: Figures) -> None:
-        missing = sent - self.place.kept()
-        replied_at = self.endpoint.replied_at
+    def _note_kill(self, sent: set[str], at: float, moment: Moment) -> None:
+        kept, replied_at = self.place.kept(), self.endpoint.replied_at
+        missing = sent - kept
         writing = {prompt for prompt in missing if replied_at.get(prompt, math.inf) <= at}
-        # It is not counted as in flight what the endpoint had replied to long before.
+        # What the endpoint had replied to long before is not in flight any more.
         assert {p for p in writing if replied_at[p] < at - WRITTEN_WITHIN_S} == set()
         assert len(missing - writing) <= CONCURRENCY
-        self.kills += 1
-        self.lost += len(missing)
-        figures.add(
-            "kills",
-            journal=self.place.journal.partition(":")[0],
-            moment=moment.kind,
-            sent=len(sent),
-            on_the_wire=len(missing - writing),
-            being_written=len(writing),
-            oldest_being_written_ms=round(
-                max(((at - replied_at[p]) * 1000 for p in writing), default=0.0), 1
-            ),
+        self.kills.append(
+            Kill(
+                moment=moment,
+                sent=sent,
+                kept=kept,
+                on_the_wire=missing - writing,
+                being_written=writing,
+                so_far=self.endpoint.sent,
+            )
         )
 
 
@@ -175,8 +197,8 @@ def test_whenever_it_is_killed_only_what_was_in_flight_is_sent_again(
         with CountingEndpoint(chaos.seed + kills) as endpoint:
             place = Place.make(tmp_path / f"after {kills} kills", endpoint.server, url)
             campaign = Campaign(place, next(forms), endpoint)
-            campaign.run(coming, chaos.figures, most=wanted - kills)
-            campaign.check()
-        kills += campaign.kills
+            campaign.run(coming, most=wanted - kills)
+            campaign.check(chaos.figures)
+        kills += len(campaign.kills)
 
     assert kills == wanted
