@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.figures import Chaos
 
+BOTH = (signal.SIGINT, signal.SIGTERM)
 # It is far less than a second on a machine that is not busy.
 BOUND_S = 5.0
 # Busy for minutes before the first request is known.
@@ -33,10 +35,12 @@ WHERE (x * y) % 7 = 9
 # More than a pipe takes that nobody reads.
 OUTPUT = "SELECT i, repeat('long ', 100) AS answer FROM range(20000) AS given(i)"
 TOLD = re.compile(r"^cancelled: (\d+) answered are kept in the journal$", re.MULTILINE)
-SECONDS_STARTING = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
-# Of each start; all of them are fewer than there are.
-AT_REQUESTS = (12, 1, 4, 8, 2, 1)
-SECONDS_STARTING_SHORT = (0.15, 0.4)
+STARTING_S = (0.4, 0.01, 0.1, 0.2, 0.3, 0.5, 0.6, 0.8)
+# So many of each start, and the signal then; all of them are fewer than there are.
+AT_REQUESTS = (
+    *((6, signal.SIGTERM), (6, signal.SIGINT), (1, signal.SIGTERM), (1, signal.SIGINT)),
+    *((3, signal.SIGTERM), (3, signal.SIGINT), (2, signal.SIGTERM), (2, signal.SIGINT)),
+)
 
 
 def stopped(running: subprocess.Popen[str], number: signal.Signals) -> tuple[int, float, str]:
@@ -75,12 +79,12 @@ def slow_endpoint() -> Iterator[EndpointServer]:
         yield server
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_stopped_while_it_starts_it_has_sent_nothing(
-    tmp_path: Path, slow_endpoint: EndpointServer, number: signal.Signals, chaos: Chaos
+    tmp_path: Path, slow_endpoint: EndpointServer, chaos: Chaos
 ) -> None:
     place = Place.make(tmp_path / "place", slow_endpoint)
-    for after_s in chaos.pick(SECONDS_STARTING, SECONDS_STARTING_SHORT):
+    moments = product(chaos.pick(BOTH, BOTH[:1]), chaos.pick(STARTING_S, STARTING_S[:1]))
+    for number, after_s in moments:
         running = place.start(READING)
         # What is measured from is the start itself: there is nothing else to wait for.
         time.sleep(after_s)
@@ -92,28 +96,29 @@ def test_stopped_while_it_starts_it_has_sent_nothing(
     assert slow_endpoint.count == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_stopped_while_it_reads_it_has_sent_nothing(
-    tmp_path: Path, slow_endpoint: EndpointServer, number: signal.Signals, chaos: Chaos
+    tmp_path: Path, slow_endpoint: EndpointServer, chaos: Chaos
 ) -> None:
-    place = Place.make(tmp_path / "place", slow_endpoint)
-    running = place.start(READING)
-    wait_until(place.journal_file.exists, running)
-    time.sleep(0.5)
-    code, took_s, said = stopped(running, number)
-    note(chaos, "reading", number, took_s)
+    for number in chaos.pick(BOTH, BOTH[1:]):
+        place = Place.make(tmp_path / number.name, slow_endpoint)
+        running = place.start(READING)
+        wait_until(place.journal_file.exists, running)
+        # Long enough for the statement to have begun.
+        time.sleep(0.5)
+        code, took_s, said = stopped(running, number)
+        note(chaos, "reading", number, took_s)
 
-    assert (code, slow_endpoint.count) == (128 + number, 0)
-    assert "cancelled: 0 answered are kept in the journal" in said
-    assert took_s < BOUND_S
+        assert (code, slow_endpoint.count) == (128 + number, 0)
+        assert "cancelled: 0 answered are kept in the journal" in said
+        assert took_s < BOUND_S
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_stopped_with_requests_in_flight_it_keeps_its_answers_and_goes_on_with_the_rest(
-    tmp_path: Path, slow_endpoint: EndpointServer, number: signal.Signals, chaos: Chaos
+    tmp_path: Path, slow_endpoint: EndpointServer, chaos: Chaos
 ) -> None:
     place = Place.make(tmp_path / "place", slow_endpoint)
-    for after in chaos.pick(AT_REQUESTS, AT_REQUESTS[:1]):
+    moments = chaos.pick(AT_REQUESTS, AT_REQUESTS[:1])
+    for after, number in moments:
         wanted = slow_endpoint.count + after
         running = place.start(QUERY, "--output", "csv")
         wait_until(partial(has_asked, slow_endpoint, wanted), running)
@@ -133,23 +138,21 @@ def test_stopped_with_requests_in_flight_it_keeps_its_answers_and_goes_on_with_t
     assert (ended.communicate(timeout=60)[1], ended.returncode) == ("", 0)
     assert out.read_text(encoding="utf-8").count("\n") == ROWS + 1
     assert slow_endpoint.count - sent == PROMPTS - kept
-    assert slow_endpoint.count - PROMPTS <= CONCURRENCY * len(
-        chaos.pick(AT_REQUESTS, AT_REQUESTS[:1])
-    )
+    assert slow_endpoint.count - PROMPTS <= CONCURRENCY * len(moments)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_stopped_while_nobody_takes_its_rows_it_ends(
-    tmp_path: Path, slow_endpoint: EndpointServer, number: signal.Signals, chaos: Chaos
+    tmp_path: Path, slow_endpoint: EndpointServer, chaos: Chaos
 ) -> None:
-    place = Place.make(tmp_path / "place", slow_endpoint)
-    running = place.start(OUTPUT, "--output", "csv", "-q")
-    assert running.stdout is not None
-    assert running.stdout.read(1) == "i"
-    # Its pipe is full by now, or will be.
-    time.sleep(0.3)
-    code, took_s, _ = stopped(running, number)
-    note(chaos, "writing the output", number, took_s)
+    for number in chaos.pick(BOTH, BOTH[:1]):
+        place = Place.make(tmp_path / number.name, slow_endpoint)
+        running = place.start(OUTPUT, "--output", "csv", "-q")
+        assert running.stdout is not None
+        assert running.stdout.read(1) == "i"
+        # Its pipe is full by now, or will be.
+        time.sleep(0.3)
+        code, took_s, _ = stopped(running, number)
+        note(chaos, "writing the output", number, took_s)
 
-    assert code == 128 + number
-    assert took_s < BOUND_S
+        assert code == 128 + number
+        assert took_s < BOUND_S
