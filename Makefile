@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,10 @@ test: lint types $(DUCKDB_15)
 ## test-batch   ask another project's server in batches; ARGS='--base-url http://...'
 test-batch: $(INSTALLED)
 	@$(VENV)/python tests/acceptance/batch.py $(ARGS)
+## test-chaos  every moment of tests/chaos, up to 20 minutes; figures in build/chaos;
+##         ARGS="--seed N --docs docs/reliability.md"
+test-chaos: $(INSTALLED)
+	@$(VENV)/python tests/chaos/run.py $(ARGS)
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)

@@ -20,6 +20,8 @@ TARGETS = [
     "setup",
     "demo",
     "test",
+    "test-batch",
+    "test-chaos",
     "cover",
     "lint",
     "types",
@@ -128,7 +130,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_make_alone_names_every_target_with_a_line(checkout: Path) -> None:
     shown = make(checkout)
 
-    assert re.findall(r"^  (\w+) +\S", shown.stdout, flags=re.MULTILINE) == TARGETS
+    assert re.findall(r"^  ([\w-]+) +\S", shown.stdout, flags=re.MULTILINE) == TARGETS
     assert make(checkout, "help").stdout == shown.stdout
 
 

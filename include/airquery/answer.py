@@ -45,7 +45,8 @@ class Failure:
     `condition` is one of `airquery.errors.SQLSTATE`, `retryable` says whether asking again may
     help, `retry_after_s` is how long the endpoint asked to wait, `raw` the reply it is about. `fatal`
     says that every further request to the endpoint would end the same: its key is refused or its
-    quota used up.
+    quota used up. `unreachable` says that there was no connection to send anything over, `unkept` that
+    an answer came and the journal could not keep it.
     """
 
     condition: str
@@ -56,6 +57,8 @@ class Failure:
     attempts: int = 1
     raw: str | None = None
     fatal: bool = False
+    unreachable: bool = False
+    unkept: bool = False
 
     def __str__(self) -> str:
         return condition_text(self.condition, self.message)

@@ -235,7 +235,12 @@ class Cancelled(AirqueryError):
 
 
 class JournalError(AirqueryError):
-    """The journal cannot be opened, read or written. `retryable` if it is held or away."""
+    """The journal cannot be opened, read or written.
+
+    `retryable` if it is held or away, `keeps_nothing` if no other record would fare better.
+    """
+
+    keeps_nothing = False
 
 
 class WarehouseError(AirqueryError):
@@ -248,6 +253,13 @@ class QualityError(AirqueryError):
 
 def raised_by(failure: Failure) -> AirqueryError:
     """Return the error that a statement ends in by a failure it does not keep."""
+    if failure.fatal and failure.unkept:
+        error = JournalError(
+            f"{failure.message} No answer could be kept, so nothing more was sent: running again asks "
+            "only for the rest."
+        )
+        error.retryable = failure.retryable
+        return error
     if failure.fatal:
         return EndpointRefused(failure)
     if failure.condition == BUDGET_EXCEEDED:

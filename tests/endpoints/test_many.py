@@ -152,6 +152,10 @@ def test_an_input_without_its_one_vector_fails_beside_the_others(rows: list[obje
         (b"[]", "a reply that is not a JSON object."),
         (b'{"data": [', "a reply that is not a JSON object."),
         (b"{}", "a reply without a list of vectors."),
+        (
+            orjson.dumps({"data": [row(index, 1.0) for index in range(3)]}),
+            "a reply with vectors for 3 inputs, not for 2.",
+        ),
         (b'{"error": {"message": "busy"}}', "a reply without a list of vectors. It said: busy."),
     ],
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airquery.answer import Answer
+from airquery.answer import Answer, Failure
 from airquery.endpoints.endpoint import Limits
 from airquery.execute.run import Engine
 from airquery.execute.statement import Statement
@@ -136,3 +136,35 @@ def test_a_straggler_is_asked_once_more_and_the_first_answer_counts(
     assert (slow.attempts, slow.hedged) == (1 + hedge, int(hedge))
     assert (slow.latency_s < 1.0) is hedge
     assert [result.hedged for result in results[:-1]] == [0] * 100
+
+
+def test_what_waits_for_an_endpoint_that_takes_nothing_ends_after_one_deadline(
+    engine: Engine, server: EndpointServer, clock: FakeClock
+) -> None:
+    server.fail_when(lambda _: True, Reply(status=429, headers={"Retry-After": "1"}))
+    endpoint = server.endpoint(limits=Limits(deadline_s=20.0))
+    began = clock.monotonic()
+
+    results = ask(engine, *(Request(endpoint=endpoint, input=f"row {i}") for i in range(60)))
+
+    outcomes = [result.outcome for result in results]
+    assert [one.http_status for one in outcomes if isinstance(one, Failure)] == [429] * 60
+    # Each in its turn would have taken a deadline of its own.
+    assert clock.monotonic() - began < 60.0
+    assert server.count < 60
+
+
+@pytest.mark.parametrize(("reached", "attempts"), [(False, 2), (True, 3)])
+def test_an_endpoint_that_was_reached_before_is_waited_for_until_the_deadline(
+    engine: Engine, server: EndpointServer, *, reached: bool, attempts: int
+) -> None:
+    endpoint = server.endpoint(limits=Limits(max_attempts=2, deadline_s=60.0))
+    if reached:
+        ask(engine, Request(endpoint=endpoint, input="while it is there"))
+    server.stop()
+    [result] = ask(engine, Request(endpoint=endpoint, input="while it is away"))
+    server.start()
+
+    assert isinstance(result.outcome, Failure)
+    assert "could not be reached (Connection refused)" in result.outcome.message
+    assert min(result.attempts, 3) == attempts

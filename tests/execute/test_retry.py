@@ -6,7 +6,7 @@ import pytest
 
 from airquery.answer import Failure
 from airquery.endpoints.endpoint import Limits
-from airquery.execute.retry import LONGEST_WAIT_S, wait_before_next
+from airquery.execute.retry import LONGEST_WAIT_S, is_free, wait_before_next
 
 
 def failure(**fields: object) -> Failure:
@@ -77,3 +77,21 @@ def test_nothing_is_begun_that_could_not_end_before_the_deadline() -> None:
         )
         is None
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reached", "free"),
+    [
+        ({"http_status": 429}, False, True),
+        ({"http_status": 529}, False, True),
+        ({"http_status": 503}, True, False),
+        ({"http_status": None, "unreachable": True}, False, False),
+        ({"http_status": None, "unreachable": True}, True, True),
+        ({"http_status": None, "unreachable": True, "retryable": False}, True, False),
+        ({"http_status": None}, True, False),
+    ],
+)
+def test_a_server_that_was_reached_before_is_away_and_costs_no_attempt(
+    changes: dict[str, object], *, reached: bool, free: bool
+) -> None:
+    assert is_free(failure(**changes), reached=reached) is free

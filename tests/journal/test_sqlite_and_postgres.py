@@ -309,13 +309,14 @@ def test_an_answer_from_before_a_moment_may_be_asked_again_and_replaced(
 
 
 def test_a_claim_from_another_machine_holds_until_its_lease_ends(
-    url: str, one: Journal, postgres: PostgresServer
+    url: str, postgres: PostgresServer
 ) -> None:
     owner = f"another-machine {os.getpid()} x"
-    write_claim(url, owner, expires_in_s=0.5, postgres=postgres)
-    assert one.claim(KEYS[:1]).keys == set()
+    with closing(opened(url, lease_s=0.5)) as one:
+        write_claim(url, owner, expires_in_s=0.5, postgres=postgres)
+        assert one.claim(KEYS[:1]).keys == set()
 
-    assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
+        assert claimed_in_time(one, KEYS[:1]) == {KEYS[0]}
 
 
 def test_a_living_owner_renews_its_claims(url: str, other: Journal) -> None:

@@ -1,26 +1,15 @@
-"""Two processes, one statement: one set of requests, and two whole results."""
+"""Two processes, one statement: what the other does when one of them dies or fails."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from airquery.testing import EndpointServer, Reply
-from tests.recovery.test_kill_and_resume import ROWS, start, wait_for_requests
+from tests.recovery.test_stop_and_work_on import ROWS, start, wait_for_requests
 
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def test_two_processes_at_once_send_each_request_once(tmp_path: Path) -> None:
-    with EndpointServer(latency_s=0.05) as server:
-        running = [start("planned", server, tmp_path / "home") for _ in range(3)]
-        ends = [process.communicate(timeout=120)[0].splitlines()[-1].split() for process in running]
-
-        assert server.count == ROWS
-    assert [end[:2] for end in ends] == [["rows", str(ROWS)]] * 3
-    assert sum(int(end[2]) for end in ends) == ROWS
-    assert sum(int(end[3]) for end in ends) == 2 * ROWS
 
 
 def test_when_one_of_two_is_killed_the_other_asks_the_rest(tmp_path: Path) -> None:

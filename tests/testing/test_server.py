@@ -374,3 +374,28 @@ def test_after_leaving_nobody_listens() -> None:
 
     with pytest.raises(httpx.ConnectError):
         post(endpoint, "text")
+
+
+def test_a_server_that_was_away_listens_where_it_did_before(server: EndpointServer) -> None:
+    url = server.url
+    server.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/v1/models")
+    server.start()
+
+    assert httpx.get(f"{url}/v1/models").status_code == 200
+    assert server.url == url
+
+
+def test_a_raw_reply_is_sent_as_it_is(server: EndpointServer) -> None:
+    server.script(Reply.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there"))
+
+    assert post(server.endpoint(), "hello").content == b"hi"
+
+
+def test_a_reply_that_drips_arrives_whole_and_late(server: EndpointServer) -> None:
+    server.script(Reply(body=b"12345", drip_s=0.02))
+    began = time.monotonic()
+
+    assert post(server.endpoint(), "hello").content == b"12345"
+    assert time.monotonic() - began >= 0.1

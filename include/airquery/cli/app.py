@@ -1,7 +1,7 @@
 """The `airquery` command: which commands there are, and how each of them ends.
 
 The exit code is 0 when it is done, 1 after one clear line on stderr, 2 for wrong usage, 3 when a
-budget was too small for all of it, 130 when it was stopped. A traceback is shown only with `--debug`, which may stand anywhere in the line.
+budget was too small for all of it, 130 when it was stopped, 143 by SIGTERM. A traceback is shown only with `--debug`, which may stand anywhere in the line.
 """
 
 from __future__ import annotations

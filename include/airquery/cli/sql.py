@@ -1,13 +1,16 @@
 """`airquery sql`: a statement or a script, its rows on stdout, everything else on stderr.
 
-Stopped by Ctrl-C it keeps every answer it has; the same command then asks only for the rest.
+Stopped by Ctrl-C or a SIGTERM it keeps every answer it has; the same command then asks only for the
+rest.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from contextlib import closing
+import threading
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated
@@ -35,13 +38,16 @@ from airquery.errors import Cancelled
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import NoReturn
 
     from airquery import Run, RunStats
     from airquery.cli.progress import Progress
 
 
 STOPPED = 130
+TERMINATED = 143
 BUDGET_STOPPED = 3
 
 
@@ -92,27 +98,28 @@ def sql(
 
     With several statements, the rows are those of the last one. A failed row under
     failOnError => false is no failed command: the summary on stderr counts them and shows the
-    first. Ctrl-C keeps what was answered: the same command then asks only for the rest. So does a
+    first. Ctrl-C and SIGTERM keep what was answered: the same command then asks only for the rest. So does a
     budget that has no room for all of it, which ends in exit code 3.
     """
     text, variables = text_of(statement, file), variables_of(var or [])
     watch = _Watch()
     try:
-        run = _run(
-            _Job(
-                text=text,
-                variables=variables or None,
-                dialect=dialect,
-                database=database,
-                read_only=read_only,
-                budget=(budget_requests, budget_tokens, budget_money, budget_per_day),
-                settings=settings_of(endpoints, journal, cache_max_age, cache_namespace),
-            ),
-            watch,
-            quiet=quiet,
-        )
-        _show(run, output, max_rows=max_rows, quiet=quiet)
-    except (KeyboardInterrupt, Cancelled):
+        with _terminable():
+            run = _run(
+                _Job(
+                    text=text,
+                    variables=variables or None,
+                    dialect=dialect,
+                    database=database,
+                    read_only=read_only,
+                    budget=(budget_requests, budget_tokens, budget_money, budget_per_day),
+                    settings=settings_of(endpoints, journal, cache_max_age, cache_namespace),
+                ),
+                watch,
+                quiet=quiet,
+            )
+            _show(run, output, max_rows=max_rows, quiet=quiet)
+    except (KeyboardInterrupt, Cancelled) as stop:
         typer.echo(f"cancelled: {watch.answered} answered are kept in the journal", err=True)
         if watch.batch_jobs:
             typer.echo(
@@ -120,9 +127,31 @@ def sql(
                 "them, and submits nothing twice",
                 err=True,
             )
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(TERMINATED if isinstance(stop, _Terminated) else STOPPED) from None
     if run.outcome == "budget_stopped":
         raise typer.Exit(BUDGET_STOPPED)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: whoever runs this process wants it to end, as Ctrl-C does."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a SIGTERM raise what Ctrl-C does; a second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

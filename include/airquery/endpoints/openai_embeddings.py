@@ -91,6 +91,10 @@ class OpenAIEmbeddings:
         if not isinstance(rows, list):
             return wire.no_answer(requests[0].endpoint, body, "a reply without a list of vectors")
         found = _by_index(rows)
+        if len(found) > len(requests):
+            # Nobody knows which of them are for what was asked.
+            problem = f"a reply with vectors for {len(found)} inputs, not for {len(requests)}"
+            return wire.no_answer(requests[0].endpoint, body, problem)
         # What was paid is paid for the answers: a failed input is asked again, and counted then.
         weights = [
             len(str(request.input)) if _answered(found[place]) else 0

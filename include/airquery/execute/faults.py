@@ -37,6 +37,7 @@ _Kind = TypeVar("_Kind", bound=BaseException)
 class _Fault(NamedTuple):
     what: str
     retryable: bool = True
+    unreachable: bool = False
 
 
 def broken(url: str, problem: Exception, *, timeout_s: float) -> Failure:
@@ -54,6 +55,7 @@ def broken(url: str, problem: Exception, *, timeout_s: float) -> Failure:
         condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
         message=f"{address(url)} {fault.what}",
         retryable=fault.retryable,
+        unreachable=fault.unreachable,
     )
 
 
@@ -74,7 +76,8 @@ def _first(chain: Sequence[BaseException], kind: type[_Kind]) -> _Kind | None:
 
 def _proxy_fault(chain: Sequence[BaseException]) -> _Fault | None:
     if unanswered := _first(chain, aiohttp.ClientProxyConnectionError):
-        return _Fault(f"could not be reached: its proxy does not answer{_why(unanswered)}.")
+        what = f"could not be reached: its proxy does not answer{_why(unanswered)}."
+        return _Fault(what, unreachable=True)
     refused = _first(chain, aiohttp.ClientHttpProxyError)
     if refused is None:
         return None
@@ -121,9 +124,10 @@ def _connection_fault(chain: Sequence[BaseException], url: str) -> _Fault | None
     if _first(chain, UnicodeError):
         return _Fault("has a host that cannot be a name. Check base_url.", retryable=False)
     if _first(chain, aiohttp.ConnectionTimeoutError):
-        return _Fault("could not be reached: nobody took the connection in time.")
+        what = "could not be reached: nobody took the connection in time."
+        return _Fault(what, unreachable=True)
     if refused := _first(chain, aiohttp.ClientConnectorError):
-        return _Fault(f"could not be reached{_why(refused)}.")
+        return _Fault(f"could not be reached{_why(refused)}.", unreachable=True)
     return None
 
 
@@ -133,7 +137,8 @@ def _nameless(problem: aiohttp.ClientConnectorDNSError, url: str) -> _Fault:
     if problem.os_error.errno in _NO_SUCH_NAME:
         what = f"could not be reached: there is no host {problem.host!r}. {mend}"
         return _Fault(what, retryable=False)
-    return _Fault(f"could not be reached: the host {problem.host!r} could not be looked up.")
+    what = f"could not be reached: the host {problem.host!r} could not be looked up."
+    return _Fault(what, unreachable=True)
 
 
 def _reply_fault(chain: Sequence[BaseException], timeout_s: float) -> _Fault | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airquery.answer import Failure
-from airquery.errors import AirqueryError, StatementError
+from airquery.errors import AirqueryError, JournalError, StatementError
 
 
 if TYPE_CHECKING:
@@ -89,3 +89,10 @@ def unsendable(problem: BaseException) -> Failure:
         message=shown,
         retryable=isinstance(problem, AirqueryError) and problem.retryable,
     )
+
+
+def unkept(problem: BaseException, ending: Ending) -> Ending:
+    """Name what kept an answer out of the journal; it was asked and paid all the same."""
+    fatal = isinstance(problem, JournalError) and problem.keeps_nothing
+    failure = replace(unsendable(problem), attempts=ending.attempts, fatal=fatal, unkept=True)
+    return Ending(outcome=failure, attempts=ending.attempts, hedged=ending.hedged)

@@ -74,13 +74,13 @@ class InFlight:
                 self._flights.pop(flight.request.key, None)
         return True
 
-    def unsent_to(self, endpoint: Endpoint) -> list[Flight]:
-        """Return what is not on the wire yet of the flights to an endpoint."""
+    def unsent_to(self, endpoint: Endpoint | None) -> list[Flight]:
+        """Return what is not on the wire yet of the flights to an endpoint, or of all."""
         with self._lock:
             return [
                 flight
                 for flight in self._flights.values()
-                if not flight.on_wire and flight.request.endpoint == endpoint
+                if not flight.on_wire and endpoint in (None, flight.request.endpoint)
             ]
 
     def admit(self, flight: Flight, day: date) -> Failure | Literal["send", "wait"]:

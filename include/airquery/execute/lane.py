@@ -24,7 +24,7 @@ from airquery.execute.hedging import Hedging
 from airquery.execute.order import longest_first
 from airquery.execute.parcel import Parcel
 from airquery.execute.rate import RateLimits
-from airquery.execute.retry import asks_for_patience, is_free, wait_before_next
+from airquery.execute.retry import asks_for_patience, is_free, is_taken, wait_before_next
 
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ class Lane:
         self._out = self._answers = self._hedges = 0
         # The tokens of the answers so far, and how many told theirs.
         self._tokens = self._told = 0
+        # Whether the server ever replied, and when it last took a request.
+        self._reached = False
+        self._taken_at = float("-inf")
         self._may_sort = False
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = 0.0
@@ -276,12 +279,15 @@ class Lane:
             self._out -= 1
 
     def _learn(self, failure: Failure | None, now: float, sent_at: float) -> None:
+        self._reached |= failure is None or failure.http_status is not None
+        if is_taken(failure):
+            self._taken_at = now
         if failure is None or not failure.retryable:
             # Where less waits than is in flight, more room would be used to the end of the run by
             # nobody, and finding out costs a refusal whose row everybody waits for.
             wanted = len(self._waiting) >= self._concurrency.limit
             self._concurrency.answered(now, sent_at=sent_at, in_flight=self._out if wanted else 0)
-        elif asks_for_patience(failure):
+        elif asks_for_patience(failure, reached=self._reached):
             self._concurrency.rejected(
                 now, sent_at=sent_at, in_flight=self._out, retry_after_s=failure.retry_after_s
             )
@@ -290,7 +296,8 @@ class Lane:
 
     def _waits(self, parcel: Parcel, failure: Failure, now: float) -> bool:
         """Tell whether a parcel was put aside until its next attempt, or dropped."""
-        parcel.faults += not is_free(failure)
+        free = is_free(failure, reached=self._reached)
+        parcel.faults += not free
         wait_s = wait_before_next(
             failure,
             attempt=parcel.attempts,
@@ -300,6 +307,8 @@ class Lane:
             limits=self._endpoint.limits,
         )
         if wait_s is None:
+            if free and self._taken_at < parcel.began:
+                self._give_up(failure)
             return False
         del self._flying[parcel]
         parcel.mark(on_wire=False)
@@ -307,6 +316,17 @@ class Lane:
         if not self._owner.give_up(parcel.flights):
             heapq.heappush(self._later, (now + wait_s, next(self._numbers), parcel))
         return True
+
+    def _give_up(self, failure: Failure) -> None:
+        """End all that waits: for a whole deadline nothing was taken, and each would wait as long."""
+        waiting = [*self._waiting, *(parcel for _, _, parcel in self._later)]
+        self._waiting.clear()
+        self._later.clear()
+        for parcel in waiting:
+            ending = Ending(
+                outcome=replace(failure, attempts=parcel.attempts), attempts=parcel.attempts
+            )
+            self._owner.ended(parcel.flights, [ending] * len(parcel.flights))
 
     def _hedge(self, now: float) -> list[float]:
         """Ask stragglers once more; return when the next one will be a straggler, if any will."""

@@ -1,7 +1,8 @@
 """Decide whether and when a failed attempt is made again.
 
 Pure: the elapsed time and the draw of the dice are arguments. A 429 is the endpoint asking for
-patience, not a fault of the request: it never uses up attempts, only time. So is a 529.
+patience, not a fault of the request: it never uses up attempts, only time. So is a 529, and so is a
+server that was reached before and cannot be now: it is away, and nothing was sent.
 """
 
 from __future__ import annotations
@@ -23,16 +24,25 @@ UNAVAILABLE = 503
 OVERLOADED = 529
 
 
-def asks_for_patience(failure: Failure) -> bool:
-    """Tell whether an endpoint said that it has too much to do, and not that it cannot do it."""
+def asks_for_patience(failure: Failure, *, reached: bool = False) -> bool:
+    """Tell whether an endpoint has too much to do, or is away, and not that it cannot do it."""
     if failure.http_status == UNAVAILABLE:
         return failure.retry_after_s is not None
-    return is_free(failure)
+    return is_free(failure, reached=reached)
 
 
-def is_free(failure: Failure) -> bool:
-    """Tell whether a failure uses up no attempt."""
+def is_free(failure: Failure, *, reached: bool = False) -> bool:
+    """Tell whether a failure uses up no attempt. `reached` says that the server once replied."""
+    if failure.unreachable:
+        return reached and failure.retryable
     return failure.http_status in (TOO_MANY_REQUESTS, OVERLOADED)
+
+
+def is_taken(failure: Failure | None) -> bool:
+    """Tell whether a server did anything with a request but refuse it: answered it, or failed at it."""
+    if failure is None:
+        return True
+    return failure.http_status is not None and not asks_for_patience(failure)
 
 
 def wait_before_next(

@@ -22,7 +22,15 @@ from airquery.clock import Clock, SystemClock
 from airquery.errors import InvalidEndpoint, JournalError
 from airquery.execute.answers import Result
 from airquery.execute.breaker import opened
-from airquery.execute.flight import Cache, Ending, Flight, refused, unsendable, whole_failure
+from airquery.execute.flight import (
+    Cache,
+    Ending,
+    Flight,
+    refused,
+    unkept,
+    unsendable,
+    whole_failure,
+)
 from airquery.execute.held import Held
 from airquery.execute.in_flight import InFlight
 from airquery.execute.lanes import Lanes
@@ -302,8 +310,11 @@ class Engine:
         fatal = opened(failure, endpoint=endpoint.name)
         return [replace(ending, outcome=fatal) for ending in endings], True
 
-    def _spare(self, endpoint: Endpoint, fatal: Failure, *, everybody: bool) -> None:
-        """End what is not on the wire as it would end there: for all, or for who was told so."""
+    def _spare(self, endpoint: Endpoint | None, fatal: Failure, *, everybody: bool = True) -> None:
+        """End what is not on the wire as it would end there: for all, or for who was told so.
+
+        Without an endpoint that is so at every one.
+        """
         for other in self._in_flight.unsent_to(endpoint):
             if everybody or refused([other]) is not None:
                 unsent = Ending(outcome=fatal)
@@ -356,7 +367,11 @@ class Engine:
         if problem is None:
             self._land(flight, ending, journaled=True)
         else:
-            self._land(flight, Ending(outcome=unsendable(problem)))
+            lost = unkept(problem, ending)
+            self._land(flight, lost)
+            if isinstance(lost.outcome, Failure) and lost.outcome.fatal:
+                # Nobody has to find out by a request of its own that the journal keeps nothing.
+                self._loop.call_soon_threadsafe(self._spare, None, lost.outcome)
 
     def _land(self, flight: Flight, ending: Ending, *, journaled: bool = False) -> None:
         """Settle a flight that was sent. Only the statement that caused it pays for it."""

@@ -57,7 +57,7 @@ def smaller(flights: Sequence[Flight], endings: Sequence[Ending]) -> list[list[F
     if whole is None:
         pairs = zip(flights, endings, strict=True)
         return [[flight] for flight, ending in pairs if isinstance(ending.outcome, Failure)]
-    unsent = endings[0].attempts == 0
+    unsent = endings[0].attempts == 0 and not whole.retryable
     of_inputs = whole.http_status in SPLIT_AGAIN or _of_the_prompt(flights[0].request, whole)
     if whole.fatal or not (unsent or of_inputs):
         return []

@@ -86,6 +86,7 @@ class Claims:
         self._taken: dict[bytes, int] = {}
         self._times = 0
         self._inbox: queue.SimpleQueue[list[tuple[bytes, int]] | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="airquery-claims", daemon=True)
         self._keeper.start()
 
@@ -122,6 +123,7 @@ class Claims:
 
     def close(self) -> None:
         """Give everything back."""
+        self._closed.set()
         self._inbox.put(None)
         self._keeper.join()
 
@@ -145,8 +147,10 @@ class Claims:
             except self._table.faults:
                 log.warning("claims not written, trying again", exc_info=True)
                 self._inbox.put(given_back)
-                # A disk that is full stays so for a while.
-                time.sleep(RETRY_S)
+                # A disk that is full stays so for a while, also for all else that is to be given back.
+                if self._closed.wait(RETRY_S):
+                    self._leave()
+                    return
 
     def _give_back(self, given_back: list[tuple[bytes, int]]) -> None:
         with self._lock:

@@ -132,7 +132,7 @@ class Link:
             f"The journal in the {place(self._url)} (PostgreSQL) cannot be used: {said}. See that the "
             "server runs and lets this user in, or name another journal with AIRQUERY_JOURNAL."
         )
-        error.retryable = self._may_pass(problem)
+        error.retryable = error.keeps_nothing = self._may_pass(problem)
         return error
 
 

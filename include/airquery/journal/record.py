@@ -34,7 +34,8 @@ class _Zstd(threading.local):
     """What a thread uses again and again: making it costs as much as using it."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=3)
+        # A body that the disk has changed is noticed, and not taken for an answer.
+        self.compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self.decompressor = zstandard.ZstdDecompressor()
 
 
@@ -58,4 +59,7 @@ def stored(record: Record) -> Row:
 
 def restored(row: Row) -> Record:
     """Return the record of a row. Raises `zstandard.ZstdError` if it is damaged."""
+    if not isinstance(row[-1], bytes):
+        # SQLite keeps a value's type beside it, and that may be what has changed.
+        raise zstandard.ZstdError(f"a body is {type(row[-1]).__name__}")
     return Record(*row[:-1], decompress(row[-1]))

@@ -1,4 +1,8 @@
-"""The claims of one process in a SQLite journal. All processes have this machine's clock."""
+"""The claims of one process in a SQLite journal.
+
+No clock is believed: one may be set while processes run. A claim of another has ended when it was not
+renewed, which changes it, for one lease since it was first seen here.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,12 @@ class SqliteClaimTable:
         self._connection = connection
         self._lease_s = lease_s
         self._owner = new_owner()
+        # By key: what a claim of another says, and when this was first seen, by our own clock.
+        self._seen: dict[bytes, tuple[str, float, float]] = {}
 
     def take(self, keys: Sequence[bytes], *, since: float) -> Taken:
         """Take those that nobody has answered `since` and nobody else who lives has taken."""
+        now = time.monotonic()
         with transaction(self._connection):
             free: set[bytes] = set(keys)
             left: set[bytes] = set()
@@ -35,21 +42,21 @@ class SqliteClaimTable:
                 query = f"SELECT key FROM answer WHERE key IN ({marks(some)}) AND created_at >= ?"  # noqa: S608  (only ?)
                 rows = self._connection.execute(query, [*some, since])
                 free.difference_update(key for (key,) in rows)
-                for key, holds in self._others(some):
+                for key, holds in self._others(some, now):
                     (free.discard if holds else left.add)(key)
             until = time.time() + self._lease_s
             taken = [(key, self._owner, until) for key in free]
             self._connection.executemany(airquery_sql.read("journal/claim_take.sql"), taken)
+        self._forget(now)
         return Taken(free, left & free)
 
-    def _others(self, keys: Sequence[bytes]) -> list[tuple[bytes, bool]]:
+    def _others(self, keys: Sequence[bytes], now: float) -> list[tuple[bytes, bool]]:
         """Return which keys others have claimed, and whether they still hold them."""
         query = f"SELECT key, owner, expires_at FROM claim WHERE key IN ({marks(keys)})"  # noqa: S608
         rows = self._connection.execute(query, keys).fetchall()
-        now = time.time()
         alive = {owner: is_alive(owner) for owner in {row[1] for row in rows}}
         return [
-            (key, expires_at > now and alive[owner])
+            (key, alive[owner] and not self._has_ended(key, owner, expires_at, now))
             for key, owner, expires_at in rows
             if owner != self._owner
         ]
@@ -73,13 +80,25 @@ class SqliteClaimTable:
 
     def holders(self) -> list[Holder]:
         """Count the claims of each process."""
-        query = "SELECT owner, count(*), max(expires_at) FROM claim GROUP BY owner ORDER BY owner"
-        now = time.time()
+        query = "SELECT owner, count(*) FROM claim GROUP BY owner ORDER BY owner"
         return [
-            Holder(*place_of(owner), count, ended=until <= now or not is_alive(owner))
-            for owner, count, until in self._connection.execute(query)
+            Holder(*place_of(owner), count, ended=not is_alive(owner))
+            for owner, count in self._connection.execute(query)
         ]
 
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close()
+
+    def _has_ended(self, key: bytes, owner: str, expires_at: float, now: float) -> bool:
+        """Tell whether a claim has stood here for a lease and was not renewed."""
+        *said, since = self._seen.get(key, (owner, expires_at, now))
+        if said != [owner, expires_at]:
+            since = now
+        self._seen[key] = (owner, expires_at, since)
+        return now - since >= self._lease_s
+
+    def _forget(self, now: float) -> None:
+        """Let go of claims that nobody here has asked for since they must have been renewed."""
+        longest_s = 2 * self._lease_s
+        self._seen = {key: seen for key, seen in self._seen.items() if now - seen[2] < longest_s}

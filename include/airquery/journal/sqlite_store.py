@@ -47,6 +47,12 @@ BUSY_POLL_S = 0.02
 # The upper levels of the index of tens of millions of records.
 READER_CACHE_KIB = 32_768
 ROWS_PER_QUERY = 1_000
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+OF_THE_DISK = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+# What keeps every record out, and not one of them.
+OF_THE_FILE = BUSY | OF_THE_DISK | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 HAS_NO_ROWID = "SELECT wr FROM pragma_table_list('answer') WHERE schema = 'main'"
 LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
@@ -192,15 +198,22 @@ class SqliteJournal:
         try:
             yield
         except (sqlite3.Error, OSError, zstandard.ZstdError) as problem:
-            mend = "Move the file away (its answers will be paid for again)"
-            if _is_busy(problem):
-                mend = f"Another process has held it for {self._busy_timeout_s:g} s: wait for it or end it"
             error = JournalError(
-                f"The journal {self.path} cannot be used: {problem}. {mend}, or name another with "
-                "AIRQUERY_JOURNAL."
+                f"The journal {self.path} cannot be used: {problem}. {self._mend(problem)}, or name "
+                "another with AIRQUERY_JOURNAL."
             )
             error.retryable = _is_busy(problem)
+            error.keeps_nothing = isinstance(problem, OSError) or _code(problem) in OF_THE_FILE
             raise error from problem
+
+    def _mend(self, problem: Exception) -> str:
+        if _is_busy(problem):
+            return (
+                f"Another process has held it for {self._busy_timeout_s:g} s: wait for it or end it"
+            )
+        if _code(problem) in OF_THE_DISK:
+            return "See that its disk has room and lets us write"
+        return "Move the file away (its answers will be paid for again)"
 
     def _commit(self, batch: Sequence[Written]) -> None:
         records = [one.record for one in batch if one.record is not None]
@@ -257,10 +270,14 @@ def _write_ahead(connection: sqlite3.Connection, *, patience_s: float) -> None:
             return
 
 
-def _is_busy(problem: Exception) -> bool:
+def _code(problem: Exception) -> int | None:
     code = getattr(problem, "sqlite_errorcode", None)
     # The low byte is the error, the others say more about it.
-    return isinstance(code, int) and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def _is_busy(problem: Exception) -> bool:
+    return _code(problem) in BUSY
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -275,4 +292,5 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             )
         for migration in MIGRATIONS[version:]:
             connection.execute(airquery_sql.read(migration))
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        if version < len(MIGRATIONS):
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -20,10 +20,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        # One that fails leaves the transaction open, and with it the lock that others wait for.
+        connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
-    connection.execute("COMMIT")
 
 
 def in_chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

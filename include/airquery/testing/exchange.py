@@ -65,10 +65,18 @@ async def send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
     content = reply.content() or b""
     headers = CIMultiDict({"Content-Type": "application/json"})
     headers.update(reply.headers)
-    if reply.end == "whole":
+    if reply.end == "whole" and not reply.drip_s:
         return web.Response(status=reply.status, body=content, headers=headers)
     response = web.StreamResponse(status=reply.status, headers=headers)
     response.content_length = len(content)
+    if reply.end == "raw" and request.transport is not None:
+        request.transport.write(content)
+    if reply.end == "whole":
+        await response.prepare(request)
+        for place in range(len(content)):
+            await asyncio.sleep(reply.drip_s)
+            await response.write(content[place : place + 1])
+        return response
     if reply.end == "cut":
         await response.prepare(request)
         await response.write(content[: len(content) // 2])

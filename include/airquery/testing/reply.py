@@ -29,14 +29,17 @@ class Reply:
 
     A `body` that is no bytes or text goes out as JSON. Without a body, a status below 400 gives
     the server's ordinary answer, any other an error in the OpenAI shape. `end` says how the
-    connection ends: the reply is sent whole, only its first half is, or nothing is.
+    connection ends: the reply is sent whole, only its first half is, or nothing is; `raw` sends the
+    body alone, which then holds what is taken for a head, and hangs up. `drip_s` is the time
+    between one byte of the body and the next.
     """
 
     status: int = 200
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     after_s: float = 0.0
-    end: Literal["whole", "cut", "drop"] = "whole"
+    drip_s: float = 0.0
+    end: Literal["whole", "cut", "drop", "raw"] = "whole"
 
     @classmethod
     def drop(cls, *, after_s: float = 0.0) -> Reply:
@@ -47,6 +50,11 @@ class Reply:
     def cut(cls) -> Reply:
         """Close the connection in the middle of the ordinary answer."""
         return cls(end="cut")
+
+    @classmethod
+    def raw(cls, content: bytes) -> Reply:
+        """Send these bytes, whatever they are, and close the connection."""
+        return cls(end="raw", body=content)
 
     @classmethod
     def stall(cls, seconds: float) -> Reply:

@@ -78,13 +78,7 @@ class EndpointServer:
         self._port = 0
 
     def __enter__(self) -> Self:
-        listener = socket.create_server((_HOST, 0), backlog=_BACKLOG)
-        self._port = listener.getsockname()[1]
-        self._loop, self._left = asyncio.new_event_loop(), asyncio.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(listener,), name="endpoint-server", daemon=True
-        )
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(
@@ -93,6 +87,20 @@ class EndpointServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen, after a stop where it did before. Entering does this."""
+        listener = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
+        self._loop, self._left = asyncio.new_event_loop(), asyncio.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(listener,), name="endpoint-server", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Break all connections and be away. Leaving does this."""
         self._loop.call_soon_threadsafe(self._left.set)
         self._thread.join()
 

@@ -1,0 +1,80 @@
+"""Run all moments of the chaos suite, and write what was measured: `make test-chaos`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks.run import described, machine  # noqa: E402  (the path comes first)
+from tests.chaos import page  # noqa: E402
+
+
+OUT = ROOT / "build" / "chaos"
+FIGURES = OUT / "figures.json"
+SUITE = ROOT / "tests" / "chaos"
+
+
+def main() -> None:
+    """Run the long form; write figures, and the section of a page if one is named."""
+    arguments = _arguments()
+    if not arguments.only_docs:
+        _run(arguments.seed, arguments.pytest)
+    found = json.loads(FIGURES.read_text(encoding="utf-8"))
+    (OUT / "figures.md").write_text(page.section(found), encoding="utf-8")
+    if arguments.docs is not None:
+        page.fill(arguments.docs, found)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, help="what chance follows from; else drawn and shown")
+    parser.add_argument("--docs", type=Path, help="fill the figures of this page")
+    parser.add_argument(
+        "--only-docs", action="store_true", help="run nothing, use the last figures"
+    )
+    parser.add_argument("pytest", nargs="*", help="arguments of pytest, after --")
+    return parser.parse_args()
+
+
+def _run(seed: int | None, more: list[str]) -> None:
+    seed = random.SystemRandom().randrange(10**8) if seed is None else seed
+    print(f"AIRQUERY_CHAOS_SEED={seed}", flush=True)
+    circumstances = {
+        "machine": machine(),
+        "commit": described(),
+        "date": datetime.now(tz=UTC).date().isoformat(),
+        "load": round(os.getloadavg()[0], 1),
+        "seed": seed,
+    }
+    FIGURES.unlink(missing_ok=True)
+    environment = {
+        **os.environ,
+        "AIRQUERY_CHAOS": "long",
+        "AIRQUERY_CHAOS_SEED": str(seed),
+        "AIRQUERY_CHAOS_FIGURES": str(FIGURES),
+    }
+    # One after another, or each would measure the others.
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--durations=10", str(SUITE), *more],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+    )
+    if ended.returncode:
+        sys.exit(ended.returncode)
+    found = {**circumstances, **json.loads(FIGURES.read_text())}
+    FIGURES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
