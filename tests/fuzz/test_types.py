@@ -57,6 +57,7 @@ SHAPES = [
 
 @given(TYPES)
 @example("ARRAY<" * 300)
+@example("STRUCT<" + "ARRAY<" * 300)
 @example("ARRAY<" * 120 + "INT" + ">" * 120)
 @examples(40)
 def test_any_type_is_read_or_refused(text: str) -> None:

@@ -198,5 +198,5 @@ def test_a_hostile_name_is_only_a_name(name: str) -> None:
         connection.execute("CREATE TABLE kept AS SELECT 's' AS secret")
         connection.execute(f"CREATE TABLE {quoted(name)} ({quoted(name)} VARCHAR)")
         connection.execute(f"INSERT INTO {quoted(name)} VALUES ({literal(name)})")
-        assert connection.table(quoted(name)).fetchall() == [(name,)]
+        assert connection.sql(f"FROM {quoted(name)}").fetchall() == [(name,)]
         assert connection.sql("FROM kept").fetchall() == [("s",)]

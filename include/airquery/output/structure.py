@@ -6,6 +6,7 @@ field names. Only types that a JSON value can become are accepted.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -33,6 +34,7 @@ JSON_TYPES: dict[str, dict[str, object]] = {
 SPELLINGS = {"TEXT": "VARCHAR", "INT": "INTEGER", "REAL": "FLOAT", "VARIANT": "JSON"}
 NESTED = "it is nested too deep"
 _SHOWN = 500
+_DEEPEST = 64
 EXAMPLE = "for example 'STRING', 'ARRAY<DOUBLE>' or 'STRUCT<name: STRING, total: DOUBLE>'"
 
 
@@ -47,6 +49,8 @@ def parse_ddl(ddl: str, *, argument: str = "returnType") -> Structure:
     from sqlglot import exp  # noqa: PLC0415  (0.2 s that a plain import of airquery need not pay)
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
 
+    if _depth(ddl) > _DEEPEST:
+        raise _unsupported(argument, ddl, NESTED)
     try:
         kind = exp.DataType.build(ddl, dialect="databricks")
     except (SqlglotError, ValueError) as problem:
@@ -73,6 +77,15 @@ def json_schema(structure: Structure) -> dict[str, object]:
                 "additionalProperties": False,
             }
     raise AssertionError(structure)
+
+
+def _depth(ddl: str) -> int:
+    """Count how deep brackets stand in brackets: the parser's time grows with its square and more."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[<>()\[\]]", ddl):
+        depth = depth + 1 if bracket in "<([" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def shortened(text: str) -> str:
