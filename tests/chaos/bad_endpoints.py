@@ -17,7 +17,9 @@ from airquery.testing import Reply
 Replying: TypeAlias = Callable[[int, random.Random], Reply | None]
 Ends: TypeAlias = Literal["values", "failures", "half"]
 
-QUICK = Limits(max_attempts=2, deadline_s=3.0)
+QUICK = Limits(max_attempts=2, deadline_s=20.0)
+# How long nothing may be taken, and a reply may take: good rows keep it on a machine that is busy.
+PATIENCE_S, REPLY_S = 3.0, 1.0
 # Attempts enough for a fault that is drawn anew for each of them.
 STEADY = Limits(max_attempts=12, deadline_s=60.0)
 CHAT = {"choices": [{"message": {"content": "of nobody"}, "finish_reason": "stop"}]}
@@ -38,7 +40,9 @@ class Bad:
     call: str = "ai_query('llm', 'row ' || i, failOnError => false)"
     task: Literal["chat", "embeddings"] = "chat"
     limits: Limits = QUICK
-    timeout_s: float = 1.0
+    timeout_s: float = 20.0
+    # Of the long form. Who is slow to half of the rows is asked less and less of them at once.
+    rows: int = 200
     latency_s: Callable[[Mapping[str, Any]], float] | float = 0.0
     answer: Callable[[int], object] = field(default=lambda i: f"row {i}")
     # What of an answer is compared.
@@ -97,6 +101,7 @@ BAD: dict[str, Bad] = {
         replies=always(Reply(status=429, headers={"Retry-After": "0.05"})),
         ends="failures",
         said="HTTP 429",
+        limits=Limits(max_attempts=2, deadline_s=PATIENCE_S),
     ),
     "500-at-random": Bad(replies=at_random(0.2, Reply(status=500)), ends="values", limits=STEADY),
     "500-to-everything": Bad(replies=always(Reply(status=500)), ends="failures", said="HTTP 500"),
@@ -105,14 +110,16 @@ BAD: dict[str, Bad] = {
     "stalls": Bad(
         replies=every_second(Reply.stall(600)),
         ends="half",
-        said="gave no whole reply in 0.5 s",
-        timeout_s=0.5,
+        said="gave no whole reply in 1 s",
+        timeout_s=REPLY_S,
+        rows=30,
     ),
     "trickles": Bad(
         replies=every_second(Reply(drip_s=0.2)),
         ends="half",
-        said="gave no whole reply in 0.5 s",
-        timeout_s=0.5,
+        said="gave no whole reply in 1 s",
+        timeout_s=REPLY_S,
+        rows=30,
     ),
     "html-with-200": Bad(
         replies=every_second(Reply(body=HTML, headers={"Content-Type": "text/html"})),

@@ -22,14 +22,15 @@ SEED = 20261128
 
 @pytest.fixture(scope="session")
 def chaos() -> Iterator[Chaos]:
-    """Read how much is done; what was measured is written where AIRQUERY_CHAOS_FIGURES says."""
+    """Read how much is done; what was measured is written into the folder AIRQUERY_CHAOS_FIGURES."""
     chaos = Chaos(
         long=os.environ.get("AIRQUERY_CHAOS") == "long",
         seed=int(os.environ.get("AIRQUERY_CHAOS_SEED") or SEED),
     )
     yield chaos
-    if file := os.environ.get("AIRQUERY_CHAOS_FIGURES"):
-        chaos.figures.write(Path(file))
+    if folder := os.environ.get("AIRQUERY_CHAOS_FIGURES"):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        chaos.figures.write(Path(folder) / f"{worker}.json")
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from tests.chaos.figures import Chaos
 
-LONG, SHORT = 200, 12
+SHORT = 12
 # Of a machine that does other things as well; what is measured is far below.
-BOUND_S = 60.0
+BOUND_S = 90.0
 NAMED = re.compile(r"\[AI_FUNCTION_\w+\]")
 
 
@@ -45,7 +45,7 @@ def served(bad: Bad, dice: random.Random) -> EndpointServer:
 def test_every_row_ends_as_its_own_answer_or_as_a_named_failure(
     name: str, settings: airquery.Settings, chaos: Chaos
 ) -> None:
-    bad, rows = BAD[name], chaos.pick(LONG, SHORT)
+    bad, rows = BAD[name], chaos.pick(BAD[name].rows, SHORT)
     with served(bad, chaos.dice()) as server:
         endpoint = server.endpoint("llm", bad.task, limits=bad.limits, timeout_s=bad.timeout_s)
         registry = airquery.Registry.from_mapping({"llm": endpoint})
@@ -81,4 +81,3 @@ def test_every_row_ends_as_its_own_answer_or_as_a_named_failure(
         requests=requests,
         seconds=round(took_s, 1),
     )
-    print(next(iter(failed.values()), ""))

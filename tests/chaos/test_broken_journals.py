@@ -149,7 +149,7 @@ def test_a_byte_that_changed_is_never_taken_for_an_answer(
 ) -> None:
     refused = asked_again = 0
     every = changed_bytes(whole.read_bytes(), chaos.dice())
-    tries = chaos.pick(200, 8)
+    tries = chaos.pick(60, 8)
     for what, content in islice(every, tries):
         file = tmp_path / what / "journal.db"
         file.parent.mkdir()

@@ -107,7 +107,7 @@ class Campaign:
             "csv": (QUERY, "--output", "csv"),
         }
         while True:
-            before = self.endpoint.sent
+            before, began = self.endpoint.sent, time.monotonic()
             running = self.place.start(*arguments[self.form], "-q", out=self._rows)
             moment = next(coming)
             killed = len(self.kills) < most and came(moment, running, self.endpoint)
@@ -121,7 +121,7 @@ class Campaign:
             if not killed:
                 assert (running.returncode, said) == (0, "")
                 return
-            self._note_kill(set(sent), at, moment)
+            self._note_kill(moment, set(sent), began=began, at=at)
 
     def check(self, figures: Figures) -> None:
         """Compare the result with that of a run that nothing disturbed, and count what it cost."""
@@ -155,10 +155,11 @@ class Campaign:
     def _rows(self) -> Path:
         return self.place.folder / "rows.csv"
 
-    def _note_kill(self, sent: set[str], at: float, moment: Moment) -> None:
+    def _note_kill(self, moment: Moment, sent: set[str], *, began: float, at: float) -> None:
         kept, replied_at = self.place.kept(), self.endpoint.replied_at
         missing = sent - kept
-        writing = {prompt for prompt in missing if replied_at.get(prompt, math.inf) <= at}
+        # An older reply was to a process that is dead.
+        writing = {prompt for prompt in missing if began <= replied_at.get(prompt, math.inf) <= at}
         # What the endpoint had replied to long before is not in flight any more.
         assert {p for p in writing if replied_at[p] < at - WRITTEN_WITHIN_S} == set()
         assert len(missing - writing) <= CONCURRENCY
