@@ -24,8 +24,8 @@ COMMAND = [
     *("--disable-pip", "--no-deps", "--vulnerability-service", "osv"),
     *("--timeout", "10", "--progress-spinner", "off", "--format", "json"),
 ]
-# Two hundred packages take half a minute; a network that swallows packets must not hold up anybody.
-PATIENCE_S = 120.0
+# Two hundred packages take half a minute at most; a network that swallows packets must not hold up anybody.
+PATIENCE_S = 45.0
 # What pip-audit and the client below it say where nobody answers.
 _UNREACHED = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "SSLError")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from airquery.journal.jobs import BatchJob
 from tests.journal.records import KEYS, opened, record
 
 
@@ -52,6 +53,22 @@ def test_stats_say_who_has_begun_what(command: Command, url: str) -> None:
     here = f"process {os.getpid()} on {socket.gethostname()}"
     assert begun == f"3 requests are begun and not answered by {here}"
     assert "begun" not in command("journal", "stats").out
+
+
+def test_a_batch_job_is_shown_and_can_be_forgotten(command: Command, url: str) -> None:
+    with closing(opened(url)) as journal:
+        journal.jobs.remember(
+            BatchJob(id="j1", address="http://a/v1", created_at=1.0, keys=tuple(KEYS), batch="b1")
+        )
+
+    assert command("journal", "stats").out.splitlines()[-1] == (
+        "batch job j1 (batch b1) of 1,200 requests to http://a/v1 was submitted on "
+        "1970-01-01 00:00:01 UTC: asking them again reads it"
+    )
+    assert command("journal", "forget-job", "j1").out == "forgot batch job j1\n"
+    assert "batch job" not in command("journal", "stats").out
+    again = command("journal", "forget-job", "j1")
+    assert (again.code, again.err) == (1, "The journal has no batch job j1.\n")
 
 
 @pytest.mark.usefixtures("url")

@@ -449,3 +449,4 @@ def test_a_batch_job_is_kept_until_it_is_forgotten_and_gets_its_providers_name(
     one.jobs.forget("never-there")
     assert other.jobs.jobs("http://a/v1") == [second]
     assert other.jobs.jobs("http://b/v1") == [elsewhere]
+    assert other.jobs.jobs() == [second, elsewhere]

@@ -22,6 +22,7 @@ from airquery.freshness import age_s
 
 if TYPE_CHECKING:
     from airquery.journal.claims import Holder
+    from airquery.journal.jobs import BatchJob
     from airquery.journal.store import Journal
 
 
@@ -49,7 +50,8 @@ def show_stats(*, where: Where = None) -> None:
 
     today = utc_day(time.time())
     with closing(_opened(where)) as opened:
-        found, holders, spent = opened.stats(), opened.holders(), opened.spent(today)
+        found, spent = opened.stats(), opened.spent(today)
+        holders, jobs = opened.holders(), opened.jobs.jobs()
     table = Table("endpoint", "model", "answers", "bytes", "oldest", "newest")
     for one in found:
         numbers = (f"{one.records:,}", f"{one.size:,}", _date(one.oldest), _date(one.newest))
@@ -65,6 +67,8 @@ def show_stats(*, where: Where = None) -> None:
         print_table(table, sys.stdout)
     for holder in holders:
         typer.echo(harmless(_held_by(holder)))
+    for job in jobs:
+        typer.echo(harmless(_submitted(job)))
 
 
 @journal.command("show")
@@ -108,6 +112,21 @@ def prune(
     )
 
 
+@journal.command("forget-job")
+def forget_job(
+    job: Annotated[str, typer.Argument(help="The job's id, as `stats` shows it.")],
+    *,
+    where: Where = None,
+) -> None:
+    """Forget a batch job. What it was to bring is paid for again when it is asked again."""
+    with closing(_opened(where)) as opened:
+        if job not in {one.id for one in opened.jobs.jobs()}:
+            typer.echo(harmless(f"The journal has no batch job {job}."), err=True)
+            raise typer.Exit(1)
+        opened.jobs.forget(job)
+    typer.echo(harmless(f"forgot batch job {job}"))
+
+
 @journal.command("export")
 def export(
     file: Target,
@@ -130,6 +149,14 @@ def _held_by(holder: Holder) -> str:
             "again, those that were in flight are paid for twice"
         )
     return f"{holder.requests:,} requests are begun and not answered by {who}"
+
+
+def _submitted(job: BatchJob) -> str:
+    batch = "not confirmed by its provider" if job.batch is None else f"batch {job.batch}"
+    return (
+        f"batch job {job.id} ({batch}) of {len(job.keys):,} requests to {job.address} was submitted on "
+        f"{_date(job.created_at)}: asking them again reads it"
+    )
 
 
 def _opened(where: str | None) -> Journal:

@@ -42,8 +42,8 @@ class Jobs(Protocol):
     def remember(self, job: BatchJob) -> None:
         """Keep a job; what is known of one with its id is replaced."""
 
-    def jobs(self, address: str) -> list[BatchJob]:
-        """Return the jobs of an address, the oldest first."""
+    def jobs(self, address: str | None = None) -> list[BatchJob]:
+        """Return the jobs of an address, or all, the oldest first."""
 
     def forget(self, job: str) -> None:
         """Remove the job of that id, if there is one."""

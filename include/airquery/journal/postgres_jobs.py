@@ -23,11 +23,11 @@ class PostgresJobs:
         row = (job.id, job.address, job.created_at, joined(job.keys), job.batch)
         self._write(_query("batch_job_add"), row)
 
-    def jobs(self, address: str) -> list[BatchJob]:
-        """Return the jobs of an address, the oldest first. Raises `JournalError`."""
+    def jobs(self, address: str | None = None) -> list[BatchJob]:
+        """Return the jobs of an address, or all, the oldest first. Raises `JournalError`."""
 
         def read(cursor: Cursor) -> list[Any]:
-            cursor.execute(_query("batch_jobs"), (address,))
+            cursor.execute(_query("batch_jobs"), {"address": address})
             return cursor.fetchall()
 
         return [

@@ -33,11 +33,11 @@ class SqliteJobs:
         row = (job.id, job.address, job.created_at, joined(job.keys), job.batch)
         self._write(airquery_sql.read("journal/batch_job_add.sql"), row)
 
-    def jobs(self, address: str) -> list[BatchJob]:
-        """Return the jobs of an address, the oldest first. Raises `JournalError`."""
+    def jobs(self, address: str | None = None) -> list[BatchJob]:
+        """Return the jobs of an address, or all, the oldest first. Raises `JournalError`."""
         query = airquery_sql.read("journal/batch_jobs.sql")
         with self._explained(), self._lock:
-            rows = self._connection.execute(query, (address,)).fetchall()
+            rows = self._connection.execute(query, {"address": address}).fetchall()
         return [
             BatchJob(id=id_, address=whom, created_at=at, keys=parted(keys), batch=batch)
             for id_, whom, at, keys, batch in rows

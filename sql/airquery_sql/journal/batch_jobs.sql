@@ -1,4 +1,4 @@
 SELECT id, address, created_at, keys, batch
 FROM batch_job
-WHERE address = ?
+WHERE :address IS NULL OR address = :address
 ORDER BY created_at, id
