@@ -78,6 +78,21 @@ def test_texts_to_embed_are_one_request_each(
     assert sizes(server) == [5]
 
 
+def test_a_key_that_an_output_repeats_is_hidden_before_it_is_kept(
+    server: EndpointServer, settings: airquery.Settings
+) -> None:
+    key = "sk-0123456789-abcdef"
+    run = run_at(
+        batched(server, api_key=Secret(key)),
+        settings,
+        f"SELECT ai_query('llm', 'say {key}') AS a FROM range(2)",
+    )
+
+    assert rows_of(run) == ["say ***", "say ***"]
+    with closing(SqliteJournal(settings.journal_path())) as journal:
+        assert [key.encode() in record.body for record in journal.records()] == [False]
+
+
 def test_jobs_are_cut_where_the_endpoint_says(
     server: EndpointServer, settings: airquery.Settings
 ) -> None:

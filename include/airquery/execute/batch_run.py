@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from airquery.answer import Answer, Failure
 from airquery.endpoints.batch_wires import batch_wire_for
+from airquery.endpoints.redaction import redact_answer
 from airquery.errors import JournalError
 from airquery.execute.batch_calls import BatchCalls
 from airquery.execute.batch_file import lines_of
@@ -251,6 +252,7 @@ class BatchRun:
         return durable
 
     def _landed(self, job: Job, state: BatchState, line: Line) -> list[Future[None]]:
+        line = replace(line, body=redact_answer(self._endpoint, line.body))
         parcel = job.parcels.pop(line.key, None)
         if parcel is not None:
             request = parcel.flights[0].request

@@ -98,6 +98,8 @@ class Transport:
 
         `timeout_s` bounds each silence, not the whole. A refusal is returned whole and not written.
         """
+        if (problem := self._refusal(url, route.proxy)) is not None:
+            return replace(_unusable(problem), fatal=True)
         try:
             pool = self._pool(url, route)
             patience = _patience(timeout_s, silence_s=timeout_s)
