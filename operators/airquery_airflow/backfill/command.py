@@ -21,6 +21,7 @@ from airquery_airflow.backfill.dag import Order, Reprocess
 from airquery_airflow.backfill.days import InvalidDays, Span
 from airquery_airflow.backfill.outcome import ExitCode
 from airquery_airflow.backfill.place import URL, USERNAME, Place
+from airquery_airflow.backfill.report import Output  # noqa: TC001 - typer reads it
 
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from airquery_airflow.backfill.dag import BackfilledDag
-    from airquery_airflow.backfill.report import Output
     from airquery_airflow.backfill.sequence import Begun, Sequence
 
 Report: TypeAlias = str | dict[str, object]

@@ -35,17 +35,18 @@ def failed_days(dag: BackfilledDag, standing: Standing) -> list[FailedDay]:
 def spent(
     dag: BackfilledDag, standing: Standing, backfill: Backfill | None, say: Callable[[str], None]
 ) -> Spent | None:
-    """Add up what the runs of a backfill paid; None if there is none, or nobody tells."""
+    """Add up what the runs of a backfill paid; None if they asked nothing, or nobody tells."""
     if backfill is None:
         return None
     runs = [one.run for one in standing.days if one.run and one.run.ended]
     # A run that was cleared is the same as before but for its times.
     its = [run for run in runs if run.ended and run.ended >= backfill.created]
     try:
-        return Spent.of(one.value for run in its for one in dag.returned(OPERATOR, run=run))
+        found = Spent.of(one.value for run in its for one in dag.returned(OPERATOR, run=run))
     except AirflowRefused as error:
         say(f"what was paid is not known. {error}")
         return None
+    return found if found.requests_sent or found.from_journal else None
 
 
 def forecast(dag: BackfilledDag, *, days: int, say: Callable[[str], None]) -> Forecast | None:

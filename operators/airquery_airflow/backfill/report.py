@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Output = Literal["text", "markdown", "json"]
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+|!~-])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~])")
 _NO_TASK = "no task failed: the run was stopped, or took too long"
 _NO_RUN = "Airflow made no run for it"
 
