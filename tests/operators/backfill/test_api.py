@@ -71,7 +71,7 @@ def test_an_address_where_nobody_is_is_told_at_once() -> None:
     nobody = Place(url="http://127.0.0.1:9")
     with (
         AirflowApi(nobody, delays_s=(3600.0,)) as airflow,
-        pytest.raises(AirflowUnreachable, match="Connect.*refused"),
+        pytest.raises(AirflowUnreachable, match=r"Connect.*refused"),
     ):
         airflow.get("/version")
 
