@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from airquery_airflow.backfill.command import backfill
+from airquery_airflow.backfill.outcome import ExitCode
 
 
 ROOT = Path(__file__).parents[1]
@@ -60,10 +61,14 @@ def test_a_workflow_runs_only_what_the_repository_has(name: str) -> None:
     assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/[\w-]+", scripts))
 
 
-def test_the_options_of_the_backfill_are_those_of_the_command() -> None:
-    app = typer.Typer()
+def options() -> set[str]:
+    """Return what the command takes."""
+    app = typer.Typer(add_completion=False)
     app.command()(backfill)
-    known = {option for one in typer.main.get_command(app).params for option in one.opts}
+    return {option for one in typer.main.get_command(app).params for option in one.opts}
+
+
+def test_the_options_of_the_backfill_are_those_of_the_command() -> None:
     commands = [
         shlex.split(step["run"].replace("\\\n", " "))
         for step in steps("backfill")
@@ -71,7 +76,30 @@ def test_the_options_of_the_backfill_are_those_of_the_command() -> None:
     ]
 
     assert len(commands) == 2
-    assert {word for words in commands for word in words if word.startswith("--")} <= known
+    assert {word for words in commands for word in words if word.startswith("--")} <= options()
+
+
+def test_every_option_and_exit_code_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "backfill.md").read_text(encoding="utf-8")
+    table = text.partition("| Option |")[2].partition("| Variable |")[0]
+    codes = text.partition("| Code |")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`(--[\w-]+)`", table)) == options() - {"--dag", "--help"}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", codes, re.MULTILINE)} == {
+        *map(int, ExitCode),
+        1,
+        2,
+    }
+
+
+def test_the_example_for_gitlab_uses_options_of_the_command() -> None:
+    text = (ROOT / "docs" / "reference" / "backfill.md").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+
+    scripts = [line for job in ("backfill-plan", "backfill-run") for line in jobs[job]["script"]]
+    assert {
+        word for line in scripts for word in shlex.split(line) if word.startswith("--")
+    } <= options()
 
 
 def test_a_backfill_is_planned_first_and_run_once_it_is_approved() -> None:
