@@ -1,7 +1,4 @@
-"""Days that succeed, unless a file in this test's folder holds them up or lets them fail.
-
-A DAG each for what a test does with it: Airflow has one running backfill a DAG.
-"""
+"""Days that succeed, unless a file in the test's folder holds them up or lets them fail."""
 
 from __future__ import annotations
 
@@ -27,18 +24,17 @@ def work(ds: str | None = None) -> None:
         raise ValueError(f"{ds} is a bad day")
 
 
-for dag_id in ("failing", "held"):
+@dag(
+    "days",
+    schedule=CronDataIntervalTimetable("0 3 * * *", timezone="UTC"),
+    start_date=datetime(2026, 10, 1, tzinfo=UTC),
+    # What the scheduler itself would run is over.
+    end_date=datetime(2026, 11, 9, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+)
+def days() -> None:
+    work()
 
-    @dag(
-        dag_id,
-        schedule=CronDataIntervalTimetable("0 3 * * *", timezone="UTC"),
-        start_date=datetime(2026, 10, 1, tzinfo=UTC),
-        # What the scheduler itself would run is over.
-        end_date=datetime(2026, 11, 9, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
-    )
-    def days() -> None:
-        work()
 
-    days()
+days()
