@@ -35,7 +35,7 @@ class PostgresServer:
     def __init__(self) -> None:
         _binary("initdb")
         self._folder = Path(tempfile.mkdtemp(prefix="airquery-postgres-"))
-        self._port = _free_port()
+        self._port = free_port()
         self._numbers: Iterator[int] = itertools.count()
 
     def __enter__(self) -> Self:
@@ -127,7 +127,8 @@ def _binary(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

@@ -18,6 +18,7 @@ TOP_LEVEL = {
     ".ci",
     ".dockerignore",
     ".gitattributes",
+    ".github",
     ".gitignore",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

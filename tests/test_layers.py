@@ -32,6 +32,7 @@ MAY_IMPORT_A_CLIENT = {
     "include/airquery/execute/transport.py": "sends every request to an endpoint",
     "include/airquery/execute/pools.py": "keeps its connections",
     "include/airquery/execute/faults.py": "names its errors",
+    "operators/airquery_airflow/backfill/api.py": "asks Airflow itself, never an endpoint",
 }
 # aiohttp is a server too, and what serves talks to its own processes.
 SERVERS = ("include/airquery/serve/", "include/airquery/testing/")

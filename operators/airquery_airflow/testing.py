@@ -90,7 +90,7 @@ def run_day(dag: DAG, day: date, conf: Mapping[str, object] | None = None) -> Da
     from airflow.models.xcom import XComModel  # noqa: PLC0415
     from airflow.utils.session import create_session  # noqa: PLC0415
 
-    _store(dag)
+    store(dag)
     logical_date = datetime(day.year, day.month, day.day, tzinfo=UTC)
     run = dag.test(logical_date=logical_date, run_conf=dict(conf or {}))
     with create_session() as session:
@@ -104,7 +104,7 @@ def run_day(dag: DAG, day: date, conf: Mapping[str, object] | None = None) -> Da
     return DayRun(state=str(run.state), tasks=tasks, returned=returned)
 
 
-def _store(dag: DAG) -> None:
+def store(dag: DAG) -> None:
     """Write the DAG to the database, as a dag-processor would: a run needs it there.
 
     An earlier one of that id goes first, with its runs: Airflow warns of a second version.
