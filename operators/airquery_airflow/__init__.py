@@ -1,4 +1,4 @@
-"""Apache Airflow's face of airquery: five operators and the hook of a connection.
+"""Apache Airflow's face of airquery: operators and the hook of a connection.
 
 Names are loaded when they are used: Airflow imports this package to read `provider_info`, and that
 must load nothing else.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airquery_airflow.ai_query import AIQueryOperator
+    from airquery_airflow.evaluate import EvaluateOperator
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AIQueryOperator",
     "EndpointHook",
+    "EvaluateOperator",
     "ExtractJSONOperator",
     "IngestOperator",
     "Manifest",
@@ -33,6 +35,7 @@ __all__ = [
 _MODULES = {
     "AIQueryOperator": "ai_query",
     "EndpointHook": "hook",
+    "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
     "IngestOperator": "ingest",
     "Manifest": "manifest",
