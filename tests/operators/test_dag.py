@@ -29,6 +29,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
 }
 PARAMS: dict[str, dict[str, Any]] = {
+    "document_embeddings": {"partition": None, "embedder": "minilm", "chunk_characters": 600},
     "product_reviews": {"partition": None, "llm": "reviews-llm", "baseline": "vader"},
     "structured_extraction": {"partition": None, "llm": "reviews-llm", "minimum_f1": 0.3},
 }
