@@ -27,7 +27,7 @@ TASKS = ("ingest", "chunk", "embed", "validate", "nearest")
 pytestmark = pytest.mark.usefixtures("metadata_database")
 
 
-def too_long(body: Any) -> list[float]:
+def too_long(_: Any) -> list[float]:
     """Return a vector of length 5."""
     return [3.0, 4.0]
 
