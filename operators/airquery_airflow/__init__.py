@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
     from airquery_airflow.manifest import Manifest
+    from airquery_airflow.new_rows import NewRowsOperator
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
 
@@ -28,6 +29,7 @@ __all__ = [
     "ExtractJSONOperator",
     "IngestOperator",
     "Manifest",
+    "NewRowsOperator",
     "TransformOperator",
     "ValidateOperator",
 ]
@@ -39,6 +41,7 @@ _MODULES = {
     "ExtractJSONOperator": "extract_json",
     "IngestOperator": "ingest",
     "Manifest": "manifest",
+    "NewRowsOperator": "new_rows",
     "TransformOperator": "transform",
     "ValidateOperator": "validate",
 }
