@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airquery_airflow.ai_query import AIQueryOperator
+    from airquery_airflow.benchmark import EndpointBenchmarkOperator
     from airquery_airflow.evaluate import EvaluateOperator
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AIQueryOperator",
+    "EndpointBenchmarkOperator",
     "EndpointHook",
     "EvaluateOperator",
     "ExtractJSONOperator",
@@ -36,6 +38,7 @@ __all__ = [
 
 _MODULES = {
     "AIQueryOperator": "ai_query",
+    "EndpointBenchmarkOperator": "benchmark",
     "EndpointHook": "hook",
     "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
