@@ -32,10 +32,11 @@ _REQUESTS_PER_PLACE = 4
 _NUMBERS = (
     "CREATE TABLE numbers AS SELECT unnest(range(CAST(? AS BIGINT), CAST(? AS BIGINT))) AS number"
 )
-_COLUMNS = (
-    "concurrency INTEGER, answers_per_second DOUBLE, p50_s DOUBLE, p95_s DOUBLE, requests BIGINT, "
-    "failed BIGINT, retries BIGINT, seconds DOUBLE, prompt_tokens BIGINT, completion_tokens BIGINT, "
-    "price DOUBLE, currency VARCHAR, recommended BOOLEAN"
+_CREATE = (
+    "CREATE OR REPLACE TEMP TABLE _output (concurrency INTEGER, answers_per_second DOUBLE, "
+    "p50_s DOUBLE, p95_s DOUBLE, requests BIGINT, failed BIGINT, retries BIGINT, seconds DOUBLE, "
+    "prompt_tokens BIGINT, completion_tokens BIGINT, price DOUBLE, currency VARCHAR, "
+    "recommended BOOLEAN)"
 )
 _INSERT = "INSERT INTO _output VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -184,7 +185,7 @@ def _positive(name: str, value: int | str) -> int:
 def _create_output(
     connection: DuckDBPyConnection, rungs: Sequence[Rung], best: Rung | None
 ) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE _output ({_COLUMNS})")
+    connection.execute(_CREATE)
     rows = [
         [
             rung.concurrency,

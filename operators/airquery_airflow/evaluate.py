@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = (
-    "field VARCHAR, expected BIGINT, predicted BIGINT, correct BIGINT, "
-    "precision DOUBLE, recall DOUBLE, f1 DOUBLE"
+_CREATE = (
+    "CREATE OR REPLACE TEMP TABLE _output (field VARCHAR, expected BIGINT, predicted BIGINT, "
+    "correct BIGINT, precision DOUBLE, recall DOUBLE, f1 DOUBLE)"
 )
 
 
@@ -143,7 +143,7 @@ class EvaluateOperator(TableTask):
 
 
 def _create_output(connection: DuckDBPyConnection, scores: Sequence[FieldScore]) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE _output ({_COLUMNS})")
+    connection.execute(_CREATE)
     rows = [
         [s.field, s.expected, s.predicted, s.correct, s.precision, s.recall, s.f1] for s in scores
     ]

@@ -67,13 +67,15 @@ class NewRowsOperator(TableTask):
             return self._take(session, most)
 
     def _take(self, session: Session, most: int | None) -> Manifest:
+        from airquery.warehouse.names import TableName  # noqa: PLC0415
+
         advance = session.warehouse.attach_new(
             session.connection, self.source, target=self.table, most_commits=most
         )
         session.cancel.check()
         published = session.warehouse.publish(
             self.table,
-            session.connection.sql(f"FROM {self.source}"),
+            session.connection.sql(f"FROM {TableName.parse(self.source).sql}"),
             partition=self.partition,
             run_number=session.run_number,
             advance=advance,

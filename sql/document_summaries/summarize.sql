@@ -4,14 +4,14 @@ WITH asked AS (
   SELECT
     *,
     ai_query(
-      '{{ params.llm }}',
+      '{{ params.llm | replace("'", "''") }}',
       request => 'Summarize this review in one short sentence.' || chr(10) || chr(10)
         || 'REVIEW' || chr(10) || left(content, 1000) || chr(10) || 'SUMMARY',
       modelParameters => {'max_tokens': 60, 'temperature': 0.0},
       failOnError => false
     ) AS summary
   FROM feedback.batches
-  WHERE partition_key = '{{ partition_key or ts_nodash }}'
+  WHERE partition_key = '{{ (partition_key or ts_nodash) | replace("'", "''") }}'
 )
 
 SELECT

@@ -1,6 +1,6 @@
 -- One request for each number, each about another text. The number stands in the request, so that
 -- no two are equal however often the texts come round, and nothing is read from the journal.
-{% set day = partition_key or params.partition or ds %}
+{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
 WITH texts AS (
   SELECT
     position,
@@ -13,9 +13,9 @@ WITH texts AS (
 SELECT
   numbers.number,
   ai_query(
-    '{{ params.endpoint }}',
-    'Request ' || numbers.number || '. ' || '{{ params.task }}' || chr(10) || texts.text,
-    modelParameters => {'max_tokens': {{ params.max_tokens }}, 'temperature': 0.0},
+    '{{ params.endpoint | replace("'", "''") }}',
+    'Request ' || numbers.number || '. ' || '{{ params.task | replace("'", "''") }}' || chr(10) || texts.text,
+    modelParameters => {'max_tokens': {{ params.max_tokens | replace("'", "''") }}, 'temperature': 0.0},
     cache => 'off',
     failOnError => false
   ) AS answer

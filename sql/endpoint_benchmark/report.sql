@@ -1,12 +1,12 @@
 -- What was measured, a line for each number of requests in flight, and what to write into the file
 -- of endpoints. A measurement with failures only recommends nothing, and that fails the task.
-{% set day = partition_key or params.partition or ds %}
+{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
 WITH measured AS (
   SELECT
     *,
     CASE
       WHEN NOT bool_or(recommended) OVER () THEN error(
-        'Requests to {{ params.endpoint }} failed with every number in flight. See the log of the task measure.'
+        'Requests to {{ params.endpoint | replace("'", "''") }} failed with every number in flight. See the log of the task measure.'
       )
       ELSE max(concurrency) FILTER (WHERE recommended) OVER ()
     END AS best

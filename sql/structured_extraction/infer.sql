@@ -2,13 +2,13 @@
 -- request is a row with the reason, not a failed task. The instruction stands before the mail, so
 -- that the server reads it once. It describes no field: a small model copies a description into its
 -- answer, and the schema says as much. null is how a model says that a mail does not say.
-{% set day = partition_key or params.partition or ds %}
+{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     mail_id,
     mail,
     ai_query(
-      '{{ params.llm }}',
+      '{{ params.llm | replace("'", "''") }}',
       request => 'Read this mail about an invoice and return its vendor, its number, its date as YYYY-MM-DD, the total to '
         || 'pay and the currency as JSON. What the mail does not state is null.'
         || chr(10) || chr(10) || 'MAIL' || chr(10) || mail || chr(10) || 'FIELDS',

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import airquery_sql
 from airquery.errors import QualityError
 from airquery.quality.score import FieldScore
-from airquery.warehouse.names import TableName, literal, quoted
+from airquery.quoting import literal, quoted
+from airquery.warehouse.names import TableName
 
 
 if TYPE_CHECKING:
