@@ -1,4 +1,4 @@
-"""Apache Airflow's face of airquery: five operators and the hook of a connection.
+"""Apache Airflow's face of airquery: operators and the hook of a connection.
 
 Names are loaded when they are used: Airflow imports this package to read `provider_info`, and that
 must load nothing else.
@@ -12,30 +12,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airquery_airflow.ai_query import AIQueryOperator
+    from airquery_airflow.benchmark import EndpointBenchmarkOperator
+    from airquery_airflow.evaluate import EvaluateOperator
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
     from airquery_airflow.manifest import Manifest
+    from airquery_airflow.new_rows import NewRowsOperator
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
 
 
 __all__ = [
     "AIQueryOperator",
+    "EndpointBenchmarkOperator",
     "EndpointHook",
+    "EvaluateOperator",
     "ExtractJSONOperator",
     "IngestOperator",
     "Manifest",
+    "NewRowsOperator",
     "TransformOperator",
     "ValidateOperator",
 ]
 
 _MODULES = {
     "AIQueryOperator": "ai_query",
+    "EndpointBenchmarkOperator": "benchmark",
     "EndpointHook": "hook",
+    "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
     "IngestOperator": "ingest",
     "Manifest": "manifest",
+    "NewRowsOperator": "new_rows",
     "TransformOperator": "transform",
     "ValidateOperator": "validate",
 }

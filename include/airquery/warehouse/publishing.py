@@ -23,6 +23,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from airquery.errors import WarehouseError
+from airquery.warehouse.increments import Advance, check_mark
 from airquery.warehouse.names import PARTITION_COLUMN, TableName
 from airquery.warehouse.reading import check_readable, predicate_of
 from airquery.warehouse.rows import is_spent, with_partition
@@ -69,6 +70,14 @@ class Overwrite:
     storage_options: dict[str, str] | None
     partition: str
     run_number: int
+    advance: Advance | None = None
+
+    def recorded(self) -> Publication | None:
+        """Return what any run published of the partition."""
+        table = find(self.name, self.uri, self.storage_options)
+        if table is None or table.transaction_version(self._application) is None:
+            return None
+        return self._publication(table, rows=self._rows(table), written=False)
 
     def publish(self, rows: duckdb.DuckDBPyRelation) -> Publication:
         """Commit the rows, unless this run or a newer one already did."""
@@ -80,12 +89,11 @@ class Overwrite:
                     "Publish a table or a query."
                 )
             table = find(self.name, self.uri, self.storage_options)
-            if table is None:
-                done = self._create(rows)
-            elif self._is_published(table):
+            if table is not None and self._is_published(table):
                 return self._result(table, written=False)
-            else:
-                done = self._replace(table, rows)
+            if self.advance is not None:
+                check_mark(self.name, table, self.advance)
+            done = self._create(rows) if table is None else self._replace(table, rows)
             if done is not None:
                 return self._result(done, written=True)
         raise WarehouseError(
@@ -151,21 +159,24 @@ class Overwrite:
         return table
 
     def _commit(self, *, renumberings: int) -> CommitProperties:
-        return CommitProperties(
-            app_transactions=[Transaction(self._application, self.run_number)],
-            max_commit_retries=renumberings,
-        )
+        marks = [Transaction(self._application, self.run_number)]
+        if self.advance is not None:
+            marks.append(Transaction(self.advance.application, self.advance.after))
+        return CommitProperties(app_transactions=marks, max_commit_retries=renumberings)
 
     def _result(self, table: DeltaTable, *, written: bool) -> Publication:
-        done = Publication(
+        done = self._publication(table, rows=self._rows(table) if written else 0, written=written)
+        logger.info("published %s run=%s", done, self.run_number)
+        return done
+
+    def _publication(self, table: DeltaTable, *, rows: int, written: bool) -> Publication:
+        return Publication(
             table=str(self.name),
             partition=self.partition,
             version=table.version(),
-            rows=self._rows(table) if written else 0,
+            rows=rows,
             written=written,
         )
-        logger.info("published %s run=%s", done, self.run_number)
-        return done
 
     def _rows(self, table: DeltaTable) -> int:
         """Count the partition's rows in the snapshot of the commit, from its files' statistics.

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from airquery.errors import WarehouseError, suggestion
 from airquery.quoting import quoted
+from airquery.warehouse.increments import Advance, advance_of, new_rows
 from airquery.warehouse.names import TableName, check_partition, local_root
 from airquery.warehouse.publishing import Overwrite, Publication, find
 from airquery.warehouse.reading import files_of, select_of
@@ -84,25 +86,62 @@ class Warehouse:
             except duckdb.Error as error:
                 raise WarehouseError(f"Table {name} cannot be attached. {error}") from error
 
+    def attach_new(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        source: str,
+        *,
+        target: str,
+        most_commits: int | None = None,
+    ) -> Advance:
+        """Make the view `source` of the connection: its rows that `target` has not taken yet.
+
+        Pass what is returned to `publish`, which writes them to `target` and moves its mark in one
+        commit. At most so many commits of the source are taken; all without `most_commits`.
+        """
+        name, taker = TableName.parse(source), TableName.parse(target)
+        now = self._open(name)
+        taken = find(taker, self._uri(taker), self._storage_options)
+        advance = advance_of(name, now, taken, most_commits=most_commits)
+        try:
+            if advance.after != now.version():
+                now.load_as_version(advance.after)
+            before = None if advance.before is None else self._at(name, advance.before)
+            select = new_rows(con, name, now=now, before=before)
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.schema)}")
+            con.execute(f"CREATE OR REPLACE VIEW {name.sql} AS {select}")
+        except (duckdb.Error, DeltaError, OSError) as error:
+            raise WarehouseError(
+                f"What is new in table {name} since version {advance.before} cannot be told: its "
+                "old versions may have been removed. Take its rows into another table than "
+                f"{taker} to begin again: what was answered is not paid for twice. {error}"
+            ) from error
+        return advance
+
+    def published(self, table: str, partition: str) -> Publication | None:
+        """Say what was published of a partition, also if that were no rows; None for nothing."""
+        return self._overwrite(table, partition, run_number=0).recorded()
+
     def publish(
-        self, table: str, rows: duckdb.DuckDBPyRelation, *, partition: str, run_number: int
+        self,
+        table: str,
+        rows: duckdb.DuckDBPyRelation,
+        *,
+        partition: str,
+        run_number: int,
+        advance: Advance | None = None,
     ) -> Publication:
         """Make `rows` the whole of one partition, in one commit; no rows empty it.
 
         The table is created on first use, a new column is added to it. Nothing is written when
         `run_number` is not above the one that last published the partition: a run and its retries
         have one number, a later run has a larger one. The rows are read again when the commit met
-        another writer's, so they must be a table or a query, not a stream.
+        another writer's, so they must be a table or a query, not a stream. With `advance`, the table has
+        read its source that far from this commit on; if another run read it meanwhile, nothing is
+        written and `WarehouseError` says so.
         """
-        name = TableName.parse(table)
-        check_partition(name, partition)
-        return Overwrite(
-            name=name,
-            uri=self._uri(name),
-            storage_options=self._storage_options,
-            partition=partition,
-            run_number=run_number,
-        ).publish(rows)
+        writer = self._overwrite(table, partition, run_number=run_number, advance=advance)
+        return writer.publish(rows)
 
     def partition_files(self, table: str, partition: str) -> list[str]:
         """List the Parquet files of one partition; none if it has no rows."""
@@ -113,6 +152,23 @@ class Warehouse:
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()
+
+    def _overwrite(
+        self, table: str, partition: str, *, run_number: int, advance: Advance | None = None
+    ) -> Overwrite:
+        name = TableName.parse(table)
+        check_partition(name, partition)
+        return Overwrite(
+            name=name,
+            uri=self._uri(name),
+            storage_options=self._storage_options,
+            partition=partition,
+            run_number=run_number,
+            advance=advance,
+        )
+
+    def _at(self, name: TableName, version: int) -> DeltaTable:
+        return DeltaTable(self._uri(name), version=version, storage_options=self._storage_options)
 
     def _uri(self, name: TableName) -> str:
         return f"{self._root}/{name.schema}/{name.table}"
