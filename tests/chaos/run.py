@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +77,12 @@ def _run(seed: int | None, more: list[str], *, keep: bool) -> None:
     )
     parts = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(PARTS.glob("*.json"))]
     tables = json.loads(FIGURES.read_text(encoding="utf-8"))["tables"] if keep else {}
-    tables |= {name: rows for part in parts for name, rows in part["tables"].items()}
+    # A table may have been measured by both.
+    measured: defaultdict[str, list[object]] = defaultdict(list)
+    for part in parts:
+        for name, rows in part["tables"].items():
+            measured[name] += rows
+    tables |= measured
     found = {**circumstances, "tables": dict(sorted(tables.items()))}
     FIGURES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if ended.returncode:
