@@ -6,8 +6,8 @@ versions of the Delta table `feedback.received`: documents that were ingested ag
 changed ones are. A batch is a partition of `feedback.batches`, named for the run, and taken once: a
 retry, a cleared task or a cleared run works on the same documents.
 
-A run that has failed for good keeps its batch: clear it, and its documents are asked about. Other
-runs do not take them.
+A run that has failed for good keeps its batch, and other runs do not take its documents: the task
+`backlog` of each later run names it until it is cleared.
 
 The sample documents are the 300 product reviews, dealt to the 30 days from 2026-10-01 on.
 """
@@ -23,6 +23,7 @@ from airquery_airflow import (
     AIQueryOperator,
     IngestOperator,
     NewRowsOperator,
+    TransformOperator,
     ValidateOperator,
 )
 
@@ -96,4 +97,7 @@ with DAG(
         outlets=[Asset("feedback.summaries")],
     )
     validate = ValidateOperator(task_id="validate", table="feedback.summaries", suite=str(SUITE))
-    ingest >> take >> summarize >> validate
+    backlog = TransformOperator(
+        task_id="backlog", sql="backlog.sql", table="feedback.backlog", log_column="summary"
+    )
+    ingest >> take >> summarize >> [validate, backlog]

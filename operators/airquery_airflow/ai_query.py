@@ -12,11 +12,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowNotFoundException
-
 import airquery
-from airquery.errors import UnknownEndpoint
-from airquery_airflow.hook import EndpointHook
+from airquery_airflow.known_endpoints import known_endpoints
 from airquery_airflow.manifest import Manifest
 from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending
 from airquery_airflow.table_task import TableTask
@@ -84,7 +81,7 @@ class AIQueryOperator(TableTask):
 
         text = read_select(self.sql, dialect=self.dialect, variables=self.variables)
         allowed = budgets(self.budget, dag_id=self.dag_id)
-        with self.session(self._registry(text), cache=self.cache) as session:
+        with self.session(known_endpoints(text), cache=self.cache) as session:
             if self.dialect == "databricks":
                 text = session.lead_names_of(text)
             session.attach_tables_of(text)
@@ -104,18 +101,6 @@ class AIQueryOperator(TableTask):
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats, outcome=run.outcome)
-
-    def _registry(self, sql: str) -> airquery.Registry:
-        """Return the known endpoints, with a connection for each one that is not among them."""
-        registry = airquery.Registry.read()
-        for name in airquery.endpoint_names(sql, registry):
-            if name in registry.names():
-                continue
-            try:
-                registry = registry.with_endpoints(EndpointHook(name).get_conn())
-            except AirflowNotFoundException as error:
-                raise UnknownEndpoint(name, registry.names()) from error
-        return registry
 
 
 class _Progress:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
-from airquery_airflow.ai_query import AIQueryOperator
+from airquery_airflow.known_endpoints import known_endpoints
 from airquery_airflow.manifest import Manifest
+from airquery_airflow.table_task import TableTask
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from airquery.ladder import Rung
+    from airquery.sqlfn.script import Dialect
 
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class BenchmarkManifest(Manifest):
     recommended: int | None
 
 
-class EndpointBenchmarkOperator(AIQueryOperator):
+class EndpointBenchmarkOperator(TableTask):
     """Measure a statement with 1, 2, 4, ... requests in flight, and recommend a number.
 
     The table has a row for each number that was measured, one of them `recommended`: the lowest
@@ -59,21 +61,35 @@ class EndpointBenchmarkOperator(AIQueryOperator):
         sql: A SELECT over the relation `numbers`, which has a row in its column `number` for each
             request that is wanted, another number in every request. Each row must ask something
             that no other asks, with `cache => 'off'` and `failOnError => false`.
+        dialect: How the statement is spelled, "duckdb" or "databricks".
+        variables: Values for `${name}` in the statement, and for `:name` in Databricks text.
         requests: How many requests a measurement has at least; it has at least four for each that
             may be in flight. It may be a template.
         most_concurrency: The most in flight; it may be a template.
     """
 
     template_fields: Sequence[str] = (
-        *AIQueryOperator.template_fields,
+        *TableTask.template_fields,
+        "sql",
+        "variables",
         "requests",
         "most_concurrency",
     )
 
     def __init__(
-        self, *, requests: int | str = 32, most_concurrency: int | str = 64, **kwargs: Any
+        self,
+        *,
+        sql: str,
+        dialect: Dialect = "duckdb",
+        variables: Mapping[str, str] | None = None,
+        requests: int | str = 32,
+        most_concurrency: int | str = 64,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.sql = sql
+        self.dialect: Dialect = dialect
+        self.variables = variables
         self.requests = requests
         self.most_concurrency = most_concurrency
 
@@ -83,7 +99,7 @@ class EndpointBenchmarkOperator(AIQueryOperator):
         from airquery.sqlfn.script import read_select  # noqa: PLC0415
 
         text = read_select(self.sql, dialect=self.dialect, variables=self.variables)
-        rungs = tuple(self._climb(text, self._registry(text)))
+        rungs = tuple(self._climb(text, known_endpoints(text)))
         best = recommended(rungs)
         if best is None:
             log.warning("Requests failed with every number in flight: nothing is recommended.")
@@ -99,10 +115,12 @@ class EndpointBenchmarkOperator(AIQueryOperator):
             rows=published.rows,
             recommended=None if best is None else best.concurrency,
         )
+        failed = sum(rung.failed for rung in rungs)
         return replace(
             manifest,
+            outcome="partial" if failed else "complete",
             requests_sent=sum(rung.requests for rung in rungs),
-            failed=sum(rung.failed for rung in rungs),
+            failed=failed,
             prompt_tokens=sum(rung.prompt_tokens for rung in rungs),
             completion_tokens=sum(rung.completion_tokens for rung in rungs),
             price=sum(rung.price for rung in rungs),

@@ -1,4 +1,4 @@
-"""What all five operators are: a task that writes one partition of one table.
+"""What all operators are: a task that writes one partition of one table.
 
 It may be run again at any time and by two attempts at once: the partition holds what the latest
 attempt wrote. The partition is a template that serves data intervals and partition keys alike.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import threading
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tests.operators.conftest import Rows
 
 ROOT = Path(__file__).parents[2]
-TASKS = ("ingest", "take", "summarize", "validate")
+TASKS = ("ingest", "take", "summarize", "validate", "backlog")
 
 pytestmark = pytest.mark.usefixtures("metadata_database")
 
@@ -73,16 +74,35 @@ def test_each_document_is_summarized_once_through_a_kill_and_a_second_ingestion(
         ended.set()
         killer.join()
         signal.signal(signal.SIGTERM, handler)
-    later = run_day(dag, date(2026, 10, 5), {"partition": "2026-10-04"})
+    again = run_day(dag, date(2026, 10, 5), {"partition": "2026-10-04"})
 
-    assert ran.tasks == later.tasks == dict.fromkeys(TASKS, "success")
+    assert ran.tasks == again.tasks == dict.fromkeys(TASKS, "success")
     # The retry is in the same process: it waits for the request that was on the wire.
     assert ran.returned["summarize"]["requests_sent"] == 0
     assert ran.returned["summarize"]["from_journal"] == server.count == 10
-    assert (ran.returned["take"]["rows"], later.returned["take"]["rows"]) == (10, 0)
+    assert (ran.returned["take"]["rows"], again.returned["take"]["rows"]) == (10, 0)
     assert ran.returned["take"]["partition"] == "20261004T000000"
-    assert later.returned["ingest"]["rows"] == 10
+    assert again.returned["ingest"]["rows"] == 10
     summaries = rows("SELECT document_id, partition_key, summary FROM feedback.summaries")
     assert {batch for _, batch, _ in summaries} == {"20261004T000000"}
     assert len({document for document, _, _ in summaries}) == len(summaries) == 10
     assert all(summary == summary.strip() != "" for _, _, summary in summaries)
+    assert rows("SELECT count(*) FROM feedback.backlog") == [(0,)]
+
+
+def test_a_run_that_failed_keeps_its_batch_and_the_next_ones_name_it(
+    dag: DAG, server: EndpointServer, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = run_day(dag, date(2026, 10, 3), {"llm": "nowhere"})
+    with caplog.at_level(logging.INFO):
+        # The parameters of a run stay in the object of its DAG.
+        later = run_day(dag, date(2026, 10, 4), {"llm": "reviews-llm"})
+
+    assert (failed.tasks["take"], failed.tasks["summarize"]) == ("success", "failed")
+    assert later.tasks == dict.fromkeys(TASKS, "success")
+    assert later.returned["take"]["rows"] == server.count == 10
+    assert rows("SELECT batch, documents FROM feedback.backlog") == [("20261003T000000", 10)]
+    assert (
+        "Batch 20261003T000000 was taken and not summarized: 10 documents. Clear its run, and they "
+        "are asked about." in caplog.messages
+    )

@@ -37,10 +37,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EndpointServer]:
 
 
 def benchmark(
-    sql: str = f"SELECT {ASKED} AS a FROM numbers", **given: int | str
+    sql: str = f"SELECT {ASKED} AS a FROM numbers",
+    *,
+    requests: int | str = 8,
+    most_concurrency: int | str = 2,
 ) -> EndpointBenchmarkOperator:
-    arguments = {"requests": 8, "most_concurrency": 2, **given}
-    return EndpointBenchmarkOperator(task_id="measure", sql=sql, table="b.measured", **arguments)
+    return EndpointBenchmarkOperator(
+        task_id="measure",
+        sql=sql,
+        table="b.measured",
+        requests=requests,
+        most_concurrency=most_concurrency,
+    )
 
 
 def test_each_number_in_flight_is_measured_with_requests_of_its_own(
@@ -105,12 +113,12 @@ def test_answers_of_the_journal_are_no_measurement(
     assert server.count == 17
 
 
-@pytest.mark.parametrize(("name", "value"), [("requests", 0), ("most_concurrency", "many")])
+@pytest.mark.parametrize(("requests", "most"), [(0, 2), ("many", 2), (8, "1.5")])
 def test_a_bound_that_is_no_number_is_refused_before_anything_is_sent(
-    server: EndpointServer, execute: Execute, name: str, value: int | str
+    server: EndpointServer, execute: Execute, requests: int | str, most: int | str
 ) -> None:
-    with pytest.raises(AirflowFailException, match=f"{name} must be a whole number above 0"):
-        execute(benchmark(f"SELECT {ASKED} AS a FROM numbers", **{name: value}))
+    with pytest.raises(AirflowFailException, match="must be a whole number above 0, not"):
+        execute(benchmark(requests=requests, most_concurrency=most))
     assert server.count == 0
 
 

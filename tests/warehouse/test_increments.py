@@ -77,6 +77,17 @@ def test_of_a_partition_that_is_written_again_only_other_rows_are_new(
     assert take("d") == [(20,)]
 
 
+def test_lists_and_missing_values_that_are_written_again_are_not_new(
+    write: Callable[..., None], take: Callable[..., Rows]
+) -> None:
+    columns = "column0 AS n, [column0, NULL] AS list, {'a': NULL, 'b': 'nan'::DOUBLE} AS pair"
+    write("1", 10, 11, columns=columns)
+    take("a")
+    write("1", 12, 11, 10, columns=columns)
+
+    assert take("b") == [(12,)]
+
+
 def test_a_batch_may_be_bounded_by_commits_and_the_next_takes_the_rest(
     write: Callable[..., None], take: Callable[..., Rows]
 ) -> None:
@@ -174,7 +185,7 @@ def test_every_row_is_in_one_batch_however_often_the_taker_is_killed(
     tmp_path: Path, rows_of: Callable[[str], Rows]
 ) -> None:
     day = 1
-    for lines in (1, 4, 3, 2):
+    for lines in (1, 4, 3):
         with subprocess.Popen(
             [sys.executable, str(TAKER), str(tmp_path), str(day)],
             stdout=subprocess.PIPE,
