@@ -5,7 +5,6 @@ Not collected by `make test`, because of its name: `make test-integration` names
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -127,7 +126,8 @@ def test_a_killed_worker_costs_no_row_and_no_second_payment(
     airflow.kill("worker-1")
     code, lines = first.end()
 
-    assert (code, lines[-1]) == (0, "opinions: 7 days: 7 success"), os.linesep.join(first.said)
+    assert (code, lines[-1]) == (0, "opinions: 7 days: 7 success"), first.said
+    assert "Detected a task instance without a heartbeat" in airflow.log
     assert rows(tmp_path / "warehouse") == expected
     asked = Counter(str(one.body) for one in endpoint.requests)
     assert (len(asked), max(asked.values())) == (ALL, 1)
