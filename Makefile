@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -24,6 +24,8 @@ MIGRATED := .airflow/.migrated
 DUCKDB_15 := build/duckdb-1.5
 ON_BOTH := tests/planning tests/sqlfn tests/tasks tests/output tests/test_run.py \
 	tests/warehouse $(addprefix tests/contract/test_, signature.py return_types.py response_format.py errors.py)
+# Celery, and Redis unless the machine has one, for the integration test.
+INTEGRATION := build/integration
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
 # tests/conftest.py says which tests stay together.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 4 ? cores + 1 : 4)))
@@ -50,10 +52,18 @@ test: lint types $(DUCKDB_15)
 ## test-batch   ask another project's server in batches; ARGS='--base-url http://...'
 test-batch: $(INSTALLED)
 	@$(VENV)/python tests/acceptance/batch.py $(ARGS)
+
 ## test-chaos  every moment of tests/chaos, up to 20 minutes; figures in build/chaos;
 ##         ARGS="--seed N --docs docs/reliability.md"
 test-chaos: $(INSTALLED)
 	@$(VENV)/python tests/chaos/run.py $(ARGS)
+
+## test-integration
+##         what production has, on this machine: PostgreSQL, Redis, Airflow with two Celery workers, one
+##         of which is killed in the middle of a backfill; up to 10 minutes
+test-integration: $(INTEGRATION)
+	@PATH="$(CURDIR)/$(INTEGRATION)/bin:$$PATH" PYTHONPATH="$(CURDIR)/$(INTEGRATION)" \
+		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) tests/integration/seven_days.py
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)
@@ -117,6 +127,19 @@ $(INSTALLED): requirements.lock pyproject.toml
 $(DUCKDB_15): tests/duckdb-1.5.lock $(INSTALLED)
 	@rm -rf $@
 	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
+# Debian's packages are unpacked, not installed: nothing is started, and nobody has to be root.
+$(INTEGRATION): tests/integration/celery.lock $(INSTALLED)
+	@rm -rf $@
+	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+	@command -v redis-server >/dev/null || { mkdir -p $@/bin $@/redis && cd $@/redis && \
+		apt-get -qq download redis-server redis-tools libatomic1 libjemalloc2 liblzf1 && \
+		for package in *.deb; do dpkg -x "$$package" .; done && \
+		printf '%s\n' '#!/bin/sh' \
+			'export LD_LIBRARY_PATH="$$(echo "$(CURDIR)/$@/redis/usr/lib"/*-linux-gnu)"' \
+			'exec "$(CURDIR)/$@/redis/usr/bin/redis-server" "$$@"' > ../bin/redis-server && \
+		chmod +x ../bin/redis-server; }
 	@touch $@
 
 $(MIGRATED): $(INSTALLED)

@@ -22,6 +22,7 @@ TARGETS = [
     "test",
     "test-batch",
     "test-chaos",
+    "test-integration",
     "cover",
     "lint",
     "types",

@@ -35,7 +35,15 @@ def steps(name: str) -> list[dict[str, Any]]:
 
 def test_the_workflows_are_these() -> None:
     assert set(WORKFLOWS) == {"backfill", "ci"}
-    assert set(workflow("ci")["jobs"]) == {"lint", "types", "tests", "airflow", "wheel", "image"}
+    assert set(workflow("ci")["jobs"]) == {
+        "lint",
+        "types",
+        "tests",
+        "airflow",
+        "integration",
+        "wheel",
+        "image",
+    }
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -54,10 +62,10 @@ def test_no_text_of_somebody_else_becomes_part_of_a_script(name: str) -> None:
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_runs_only_what_the_repository_has(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = {*re.findall(r"^## (\w+) ", makefile, re.MULTILINE), ".venv/.installed"}
+    targets = {*re.findall(r"^## ([\w-]+)", makefile, re.MULTILINE), ".venv/.installed"}
     scripts = "\n".join(step["run"] for step in steps(name) if "run" in step)
 
-    assert set(re.findall(r"\bmake ([\w./]+)", scripts)) <= targets
+    assert set(re.findall(r"\bmake ([\w./-]+)", scripts)) <= targets
     assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/[\w-]+", scripts))
 
 

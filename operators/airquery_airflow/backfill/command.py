@@ -86,7 +86,8 @@ def backfill(
     from airquery_airflow.backfill.sequence import Sequence  # noqa: PLC0415
 
     given, span = _conf(conf), None if cancel else _span(first, last)
-    with AirflowApi(Place.read(os.environ, url=url, username=username)) as api:
+    place = Place.read(os.environ, url=url, username=username)
+    with _interruptible(), AirflowApi(place) as api:
         found = BackfilledDag(api, dag)
         if span is None:
             _cancel(found)
@@ -141,11 +142,10 @@ def _run(
     begun: Begun | None = None
     say = sequence.board.say
     try:
-        with _stopped_by_sigterm():
-            begun = sequence.begin()
-            standing = sequence.follow(begun, until=until)
-            failed = failed_days(sequence.dag, standing)
-            paid = spent(sequence.dag, standing, begun.backfill, say)
+        begun = sequence.begin()
+        standing = sequence.follow(begun, until=until)
+        failed = failed_days(sequence.dag, standing)
+        paid = spent(sequence.dag, standing, begun.backfill, say)
     except KeyboardInterrupt:
         say(f"interrupted: {_left(sequence.order.dag_id, begun)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -208,8 +208,8 @@ def _conf(text: str | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Let CI, which sends SIGTERM, end it as Ctrl-C does."""
+def _interruptible() -> Iterator[None]:
+    """End on Ctrl-C, and on the SIGTERM of CI just so, while there is nothing to be left running."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -217,5 +217,8 @@ def _stopped_by_sigterm() -> Iterator[None]:
     previous = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing was begun", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -1,6 +1,7 @@
-"""An Airflow of the tests' own: API server and scheduler on PostgreSQL, on free ports of loopback.
+"""An Airflow of the tests' own, on PostgreSQL and free ports of loopback.
 
-There is no dag-processor: the DAGs are stored once, and the tasks read the file themselves.
+By default it is an API server and a scheduler. The DAGs are stored before they start, so that no
+dag-processor is needed: the tasks read the file themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 
 PASSWORD = "geheim-9d2c"  # noqa: S105 - of an Airflow that lives for one test
 STARTS_WITHIN_S = 120.0
-STOPS_WITHIN_S = 5.0
+PARTS = {
+    "api-server": ("api-server", "--workers", "1"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
 STORE = """
 import sys
 from pathlib import Path
@@ -39,42 +45,55 @@ for dag_id in sys.argv[2:]:
 class AirflowServer:
     """Starts on entering, and is gone on leaving."""
 
-    def __init__(self, database: str, *, dags_folder: Path, dag_ids: tuple[str, ...]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="airquery-airflow-server-")
+    def __init__(
+        self,
+        database: str,
+        *,
+        dags_folder: Path,
+        dag_ids: tuple[str, ...],
+        parts: Mapping[str, tuple[str, ...]] = MappingProxyType(PARTS),
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="airquery-airflow-server-", ignore_cleanup_errors=True
+        )
         self._home = Path(self._folder.name)
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._dags_folder, self._dag_ids = dags_folder, dag_ids
-        self._environment = self._settings(database)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._parts = parts
+        self._environment = self._settings(database) | dict(settings)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         passwords = json.dumps({"admin": PASSWORD, "viewer": PASSWORD})
         (self._home / "passwords.json").write_text(passwords, encoding="utf-8")
         self._run("-c", STORE, str(self._dags_folder), *self._dag_ids).wait()
-        self._running = [
-            self._run("-m", "airflow", "api-server", "--workers", "1"),
-            self._run("-m", "airflow", "scheduler", "--skip-serve-logs"),
-        ]
+        for name, arguments in self._parts.items():
+            self._running[name] = self._run("-m", "airflow", *arguments)
         give_up = time.monotonic() + STARTS_WITHIN_S
         while not self._healthy():
-            if time.monotonic() > give_up or any(one.poll() is not None for one in self._running):
+            ended = [name for name, one in self._running.items() if one.poll() is not None]
+            if ended or time.monotonic() > give_up:
                 said = self.log
                 self.__exit__()
-                raise RuntimeError(f"Airflow did not start.\n{said}")
+                raise RuntimeError(f"Airflow did not start; ended: {ended}.\n{said}")
             time.sleep(0.3)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self._running:
-            os.killpg(one.pid, signal.SIGTERM)
-        for one in self._running:
-            try:
-                one.wait(STOPS_WITHIN_S)
-            except subprocess.TimeoutExpired:
+        # Nothing of it is kept, and asking for an orderly end would take ten seconds.
+        for one in self._running.values():
+            with suppress(ProcessLookupError):
                 os.killpg(one.pid, signal.SIGKILL)
-                one.wait()
+            one.wait()
         self._folder.cleanup()
+
+    def kill(self, part: str) -> None:
+        """End a part with all of its processes, as a machine that is switched off."""
+        gone = self._running.pop(part)
+        os.killpg(gone.pid, signal.SIGKILL)
+        gone.wait()
 
     @property
     def log(self) -> str:
@@ -96,7 +115,9 @@ class AirflowServer:
             ).json()
         except httpx.TransportError:
             return False
-        return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler"))
+        parts = {"metadatabase", *(name.replace("-", "_") for name in self._parts)}
+        known = parts & health.keys()
+        return all(health[part]["status"] == "healthy" for part in known)
 
     def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._home / "log").open("ab") as log:
@@ -131,7 +152,7 @@ class AirflowServer:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace(
                 "postgresql:", "postgresql+psycopg2:"
             ),
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from airquery.cli import main
+from tests.operators.backfill.installing import install
 from tests.operators.backfill.scripted_api import PASSWORD, ScriptedApi, scripted_api
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ENTRY = "[airquery.commands]\nbackfill = airquery_airflow.backfill.command:backfill\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +36,7 @@ class Backfill(Protocol):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the command for an environment that was made before there was one."""
-    folder = tmp_path_factory.mktemp("installed")
-    information = folder / "airquery_backfill-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Name: airquery-backfill\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(ENTRY)
-    return folder
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture

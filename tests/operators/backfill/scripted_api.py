@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from collections import defaultdict, deque
@@ -34,11 +36,12 @@ BACKFILL = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `delay_s` is how long it takes."""
+    """One answer; `delay_s` is how long it takes. It may come with a SIGTERM for who asked."""
 
     status: int
     body: Any = field(default_factory=dict)
     delay_s: float = 0.0
+    stops: bool = False
     location: str | None = None
 
 
@@ -114,6 +117,8 @@ def scripted_api() -> Iterator[ScriptedApi]:
             parts = urlsplit(self.path)
             what = f"{self.command} {parts.path.removeprefix('/api/v2')}"
             reply = api.answer(what, parse_qs(parts.query), body, self.headers["authorization"])
+            if reply.stops:
+                os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(reply.delay_s)
             said = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
             try:

@@ -226,6 +226,32 @@ def test_the_time_allowed_ends_looking_and_not_the_runs(
     assert "Backfill 7 of daily (2026-11-01 00:00 to 2026-11-03 23:59:59) goes on" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("waited_for", "said"),
+    [
+        ("POST /backfills/dry_run", "if a backfill was made, it goes on in Airflow"),
+        (CREATE, "if a backfill was made, it goes on in Airflow"),
+        (
+            "GET /backfills/7",
+            "Backfill 7 of daily (2026-11-01 00:00 to 2026-11-03 23:59:59) goes on",
+        ),
+        ("GET /dags/daily/details", "nothing was begun"),
+    ],
+)
+def test_whatever_it_waits_for_a_signal_ends_it_with_130_and_what_goes_on(
+    api: ScriptedApi, backfill: Backfill, waited_for: str, said: str
+) -> None:
+    api.script("POST /backfills/dry_run", planned(*DAYS))
+    open_backfill(api)
+    api.script(RUNS, RUNNING)
+    api.script(waited_for, Reply(200, BACKFILL, delay_s=0.2, stops=True))
+
+    ended = backfill()
+
+    assert (ended.code, ended.out) == (130, "")
+    assert f"interrupted: {said}" in ended.err
+
+
 def test_a_plan_that_is_too_long_is_refused(api: ScriptedApi, backfill: Backfill) -> None:
     api.script("POST /backfills/dry_run", planned(*DAYS))
 
