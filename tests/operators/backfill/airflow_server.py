@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PASSWORD = "geheim-9d2c"  # noqa: S105 - of an Airflow that lives for one test
-STARTS_WITHIN_S = 120.0
+STARTS_WITHIN_S = 180.0
 PARTS = {
     "api-server": ("api-server", "--workers", "1"),
     "scheduler": ("scheduler", "--skip-serve-logs"),
