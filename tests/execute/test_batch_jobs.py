@@ -86,17 +86,17 @@ def test_jobs_are_cut_where_the_endpoint_says(
 
     assert rows_of(run) == [f"row {i}" for i in range(25)]
     assert rows_of(by_size) == [f"row {i}" for i in range(9)]
-    assert (sizes(server)[:3], sum(sizes(server)[3:])) == ([10, 10, 5], 9)
+    assert (sorted(sizes(server)[:3]), sum(sizes(server)[3:])) == ([5, 10, 10], 9)
     assert len(sizes(server)) > 4
 
 
 def test_a_job_is_larger_than_what_is_read_ahead_elsewhere(
     server: EndpointServer, settings: airquery.Settings
 ) -> None:
-    run = run_at(batched(server, batch={"quiet_s": 60.0}), settings, asked(6000))
+    run = run_at(batched(server, batch={"quiet_s": 60.0}), settings, asked(4200))
 
-    assert run.stats.sent == 6000
-    assert sizes(server) == [6000]
+    assert run.stats.sent == 4200
+    assert sizes(server) == [4200]
 
 
 def test_a_refused_line_fails_its_row_and_one_that_may_pass_goes_into_the_next_job(
