@@ -170,10 +170,13 @@ def _supervised(
                 on_progress(job.stats())
             if job.statement.cancel.is_set():
                 job.connection.interrupt()
-    except BaseException:
+    except BaseException as problem:
         job.statement.cancel.set()
         while not job.done.wait(SLICE_S):
             job.connection.interrupt()
+        if on_progress is not None and isinstance(problem, KeyboardInterrupt):
+            # Whoever tells what was left behind needs the last figures.
+            on_progress(job.stats())
         raise
     worker.join()
     if job.problem is not None:

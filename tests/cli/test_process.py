@@ -188,7 +188,6 @@ def test_ctrl_c_leaves_a_batch_job_to_its_provider_and_the_same_command_reads_it
         deadline = time.monotonic() + 60
         while not any(one.looked_at for one in server.batches) and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(0.2)  # progress is told ten times a second
         stopped.send_signal(signal.SIGINT)
         _, err = stopped.communicate(timeout=60)
         server.hold_batches(held=False)

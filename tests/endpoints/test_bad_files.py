@@ -87,13 +87,13 @@ def with_line(line: str) -> str:
                 "Add it, for example model: my-model."
             ),
         ),
-        ("modle: m", "field 'modle' is unknown. Did you mean 'model'?"),
+        ("modell: m", "field 'modell' is unknown. Did you mean 'model'?"),
         (
             "temperature: 0.5",
             (
                 "field 'temperature' is unknown. Known: api, api_key, api_key_header, api_key_scheme, "
-                "base_url, budget, format, headers, identity, limits, model, oauth, price, provider, proxy, "
-                "query, returns, revision, task, timeout_s, tls."
+                "base_url, batch, budget, format, headers, identity, limits, mode, model, oauth, price, "
+                "provider, proxy, query, returns, revision, task, timeout_s, tls."
             ),
         ),
         (

@@ -125,6 +125,7 @@ def test_the_description_of_a_batch_is_read_whole() -> None:
         created_at=1711471533.0,
         requests=5,
         done=3,
+        answered=2,
         outputs=("o",),
         faults=(Fault(code="invalid", message="No.", line=2),),
     )
@@ -134,6 +135,7 @@ def test_the_description_of_a_batch_is_read_whole() -> None:
         created_at=1727203044.100435,
         requests=5,
         done=5,
+        answered=3,
         outputs=("msgbatch_1",),
     )
 

@@ -109,10 +109,10 @@ def test_jobs_are_cut_where_the_endpoint_says(
 def test_a_job_is_larger_than_what_is_read_ahead_elsewhere(
     server: EndpointServer, settings: airquery.Settings
 ) -> None:
-    run = run_at(batched(server, batch={"quiet_s": 2.0}), settings, asked(6000))
+    run = run_at(batched(server, batch={"quiet_s": 60.0}), settings, asked(4200))
 
-    assert run.stats.sent == 6000
-    assert sizes(server) == [6000]
+    assert run.stats.sent == 4200
+    assert sizes(server) == [4200]
 
 
 def test_a_refused_line_fails_its_row_and_one_that_may_pass_goes_into_the_next_job(
@@ -320,3 +320,26 @@ def test_a_refused_key_ends_the_statement_before_anything_is_submitted(
         assert server.batches == ()
     with closing(SqliteJournal(settings.home / "journal.db")) as journal:
         assert journal.jobs.jobs(endpoint.base_url) == []
+
+
+def test_a_server_without_a_batch_api_is_told_by_its_404(settings: airquery.Settings) -> None:
+    with EndpointServer(batch_api=False) as server:
+        run = run_at(batched(server), settings, asked(2, KEPT))
+
+    assert {(one.http_status, one.retryable) for one in run.failures} == {(404, False)}
+    assert len(run.failures) == 2
+
+
+def test_a_row_that_has_no_form_fails_beside_the_others(
+    server: EndpointServer, settings: airquery.Settings
+) -> None:
+    sql = """
+        SELECT ai_query('llm', CASE i WHEN 0 THEN '{"a": 1}'::JSON ELSE to_json('row ' || i) END,
+            failOnError => false) AS a
+        FROM range(3) AS t(i)
+    """
+
+    run = run_at(batched(server, task="embeddings"), settings, sql)
+
+    assert [row["result"] is None for row in rows_of(run)] == [True, False, False]
+    assert sizes(server) == [2]

@@ -161,8 +161,8 @@ def test_empty_fields_of_the_form_are_not_given() -> None:
 
 
 def test_a_misspelt_field_is_refused_by_name() -> None:
-    with pytest.raises(InvalidEndpoint, match=r"'modle' is unknown\. Did you mean 'model'"):
-        endpoint_of("airquery_endpoint", {"modle": "m"}, host="http://127.0.0.1:8080/v1")
+    with pytest.raises(InvalidEndpoint, match=r"'modell' is unknown\. Did you mean 'model'"):
+        endpoint_of("airquery_endpoint", {"modell": "m"}, host="http://127.0.0.1:8080/v1")
 
 
 def test_secret_headers_that_are_no_json_are_refused_without_showing_them() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,14 +15,14 @@ import pytest
 import airquery
 from airquery.answer import Answer
 from airquery.connection import connect
-from airquery.endpoints.endpoint import Batch
+from airquery.endpoints.endpoint import Batch, Limits
 from airquery.errors import Cancelled
 from airquery.execute.run import Engine
 from airquery.execute.statement import Statement
 from airquery.journal.jobs import BatchJob
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.request import Request
-from airquery.testing import BatchScript, Reply
+from airquery.testing import BatchScript, EndpointServer, Reply
 
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airquery.endpoints.endpoint import Endpoint
-    from airquery.testing import EndpointServer
 
 QUICK = Batch(quiet_s=0.05, first_poll_s=0.01, longest_poll_s=0.02)
 PROGRAM = """
@@ -45,12 +43,9 @@ connection = airquery.connect(
     registry=airquery.Registry.from_mapping({"llm": endpoint}),
     settings=airquery.Settings.read(home=home),
 )
-try:
-    sql = "SELECT ai_query('llm', 'row ' || i) AS a FROM range(40) AS t(i) ORDER BY i"
-    run = airquery.run(connection, sql)
-    print(sorted({row["a"] == f"row {i}" for i, row in enumerate(run.table.to_pylist())}))
-except KeyboardInterrupt:
-    print("stopped", flush=True)
+sql = "SELECT ai_query('llm', 'row ' || i) AS a FROM range(40) AS t(i) ORDER BY i"
+run = airquery.run(connection, sql)
+print(sorted({row["a"] == f"row {i}" for i, row in enumerate(run.table.to_pylist())}))
 """
 
 
@@ -71,18 +66,15 @@ def jobs_in(home: Path, server: EndpointServer) -> list[BatchJob]:
         return journal.jobs.jobs(f"{server.url}/v1")
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
-def test_after_a_process_has_ended_while_it_waited_nothing_is_submitted_again(
-    server: EndpointServer, tmp_path: Path, by: signal.Signals
+def test_after_kill_9_while_it_waited_nothing_is_submitted_again(
+    server: EndpointServer, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     server.hold_batches()
     stopped = start(server, home)
     wait_until(lambda: any(one.looked_at for one in server.batches))
-    began = time.monotonic()
-    os.kill(stopped.pid, by)
+    stopped.kill()
     stopped.communicate(timeout=60)
-    took = time.monotonic() - began
     left = jobs_in(home, server)
     server.hold_batches(held=False)
 
@@ -92,7 +84,6 @@ def test_after_a_process_has_ended_while_it_waited_nothing_is_submitted_again(
     assert [len(one.bodies) for one in server.batches] == [40]
     assert [(job.batch, len(job.keys)) for job in left] == [("batch-0", 40)]
     assert jobs_in(home, server) == []
-    assert took < 5
 
 
 @pytest.fixture
@@ -260,7 +251,7 @@ def test_a_cancelled_statement_stops_at_once_and_says_that_its_job_goes_on(
         server.hold_batches(held=False)
         run = airquery.run(connection, sql)
 
-    assert took < 1.5
+    assert took < 3
     assert (seen[-1].batch_jobs, seen[-1].batch_requests) == (1, 20)
     assert (run.stats.requests, run.stats.failed, len(server.batches)) == (20, 0, 1)
 
@@ -268,10 +259,188 @@ def test_a_cancelled_statement_stops_at_once_and_says_that_its_job_goes_on(
 def test_an_endpoint_that_is_away_for_a_while_is_asked_on(
     server: EndpointServer, endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    server.script_batches(BatchScript(refusal=Reply(status=503)))
+    trouble = [Reply(status=503), Reply.drop(), Reply(body="<html>a proxy's page</html>")]
+    server.script_batches(
+        BatchScript(refusal=Reply(status=503)),
+        BatchScript(
+            trouble=trouble, output_trouble=[Reply(status=500), Reply(body=b""), Reply.drop()]
+        ),
+    )
     engine = engine_at(tmp_path)
     requests = asks(endpoint, 1, 2)
 
     assert answers(begun(engine, requests), requests) == ["row 1", "row 2"]
     assert [len(one.bodies) for one in server.batches] == [2]
+    engine.close()
+
+
+def test_when_a_provider_stays_away_rows_fail_and_the_job_is_read_by_the_next_run(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    endpoint = server.endpoint("llm", batch=QUICK, limits=Limits(deadline_s=0.1))
+    server.script_batches(BatchScript(trouble=[Reply(status=503)] * 200))
+    engine = engine_at(tmp_path)
+    requests = asks(endpoint, 1, 2)
+
+    first = begun(engine, requests)
+    answers(first, requests)
+    left = jobs_in(tmp_path, server)
+    server.batches[0].trouble.clear()
+
+    assert {one.http_status for one in first.failures()} == {503}
+    assert [job.batch for job in left] == ["batch-0"]
+    assert answers(begun(engine, requests), requests) == ["row 1", "row 2"]
+    assert len(server.batches) == 1
+    engine.close()
+
+
+def test_an_output_that_cannot_be_read_leaves_its_job_to_the_next_run(
+    server: EndpointServer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    server.script_batches(BatchScript(output_trouble=[Reply(status=403)]))
+    engine = engine_at(tmp_path)
+    requests = asks(endpoint, 1, 2)
+
+    first = begun(engine, requests)
+    answers(first, requests)
+
+    assert {one.http_status for one in first.failures()} == {403}
+    assert [job.batch for job in jobs_in(tmp_path, server)] == ["batch-0"]
+    assert answers(begun(engine, requests), requests) == ["row 1", "row 2"]
+    assert len(server.batches) == 1
+    engine.close()
+
+
+def test_who_comes_while_a_job_is_being_read_has_its_answer_from_there(
+    server: EndpointServer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    server.hold_batches()
+    server.script_batches(BatchScript(output_after_s=0.4))
+    first = engine_at(tmp_path)
+    begun(first, asks(endpoint, 1, 2))
+    wait_until(lambda: len(server.batches) == 1)
+    first.close()
+    server.hold_batches(held=False)
+    engine = engine_at(tmp_path)
+
+    one = begun(engine, asks(endpoint, 1))
+    wait_until(lambda: server.batches[0].reading)
+    other = begun(engine, asks(endpoint, 2))
+
+    assert answers(other, asks(endpoint, 2)) == ["row 2"]
+    assert answers(one, asks(endpoint, 1)) == ["row 1"]
+    assert len(server.batches) == 1
+    engine.close()
+
+
+def test_a_batch_as_large_that_was_somebody_elses_is_let_go(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    endpoint = server.endpoint("llm", batch=QUICK, provider="anthropic")
+    others = engine_at(tmp_path / "other")
+    answers(begun(others, asks(endpoint, 7)), asks(endpoint, 7))
+    others.close()
+    requests = asks(endpoint, 1)
+    with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        job = BatchJob(
+            id="j", address=endpoint.base_url, created_at=time.time(), keys=(requests[0].key,)
+        )
+        journal.jobs.remember(job)
+    engine = engine_at(tmp_path)
+
+    assert answers(begun(engine, requests), requests) == ["row 1"]
+    assert [len(one.bodies) for one in server.batches] == [1, 1]
+    engine.close()
+
+
+def test_what_nobody_wants_any_more_is_not_submitted(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    endpoint = server.endpoint("llm", batch=QUICK)
+    engine = engine_at(tmp_path)
+    unwanted = Statement()
+    engine.ask(asks(endpoint, 1, 2), unwanted, strict=False)
+    engine.release(unwanted)
+
+    requests = asks(endpoint, 3)
+    assert answers(begun(engine, requests), requests) == ["row 3"]
+    assert [len(one.bodies) for one in server.batches] == [1]
+    engine.close()
+
+
+REFUSE = "CREATE TRIGGER refuse BEFORE {event} ON batch_job BEGIN SELECT RAISE(ABORT, 'no'); END"
+
+
+@pytest.mark.parametrize("sabotage", [REFUSE.format(event="INSERT"), "DROP TABLE batch_job"])
+def test_nothing_is_submitted_that_the_journal_cannot_remember(
+    server: EndpointServer, endpoint: Endpoint, tmp_path: Path, sabotage: str
+) -> None:
+    engine = engine_at(tmp_path)
+    sabotaged(tmp_path, sabotage)
+    requests = asks(endpoint, 1)
+    statement = begun(engine, requests)
+    answers(statement, requests)
+
+    [failure] = statement.failures()
+    assert "The journal" in failure.message
+    assert server.batches == ()
+    engine.close()
+
+
+def test_a_job_whose_name_could_not_be_kept_still_brings_its_answers(
+    server: EndpointServer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    engine = engine_at(tmp_path)
+    sabotaged(tmp_path, REFUSE.format(event="UPDATE"))
+    requests = asks(endpoint, 1, 2)
+
+    assert answers(begun(engine, requests), requests) == ["row 1", "row 2"]
+    wait_until(lambda: jobs_in(tmp_path, server) == [])
+    engine.close()
+
+
+def sabotaged(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as database:
+        database.execute(statement)
+
+
+def test_a_server_that_lists_no_batches_cannot_say_whether_a_job_came(tmp_path: Path) -> None:
+    with EndpointServer(batch_api=False) as server:
+        endpoint = server.endpoint("llm", batch=QUICK)
+        requests = asks(endpoint, 1)
+        with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+            job = BatchJob(
+                id="j", address=endpoint.base_url, created_at=1.0, keys=(requests[0].key,)
+            )
+            journal.jobs.remember(job)
+        engine = engine_at(tmp_path)
+        statement = begun(engine, requests)
+        answers(statement, requests)
+        engine.close()
+
+        [failure] = statement.failures()
+        assert "does not know batch of job j any more" in failure.message
+        assert jobs_in(tmp_path, server) == []
+
+
+def test_what_was_answered_and_cannot_be_read_is_not_paid_again(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    endpoint = server.endpoint("llm", batch=QUICK, limits=Limits(deadline_s=0.05))
+    server.script_batches(BatchScript(output_trouble=[Reply(body=b"not a line\n")] * 200))
+    engine = engine_at(tmp_path)
+    requests = asks(endpoint, 1, 2)
+
+    first = begun(engine, requests)
+    answers(first, requests)
+    server.batches[0].output_trouble.clear()
+
+    assert {one.message for one in first.failures()} == {
+        (
+            "Endpoint 'llm': the output of batch batch-0 holds less than the 2 answers that it has. "
+            "Run it again: that reads it again."
+        )
+    }
+    assert answers(begun(engine, requests), requests) == ["row 1", "row 2"]
+    assert len(server.batches) == 1
     engine.close()

@@ -142,6 +142,7 @@ def _state(fields: wire.Json | None) -> BatchState | None:
         created_at=_seconds(fields.get("created_at")),
         requests=done + wire.count(counts.get("processing")),
         done=done,
+        answered=wire.count(counts.get("succeeded")),
         outputs=(batch,) if ended else (),
     )
 

@@ -37,7 +37,8 @@ class BatchState:
     """A batch as its provider describes it.
 
     `job` is what we called it, where the API keeps that; `created_at` is in seconds since 1970.
-    `done` of its `requests` have ended. `outputs` name what is to be read once it has ended.
+    `done` of its `requests` have ended, `answered` of these with an answer. `outputs` name what is to
+    be read once it has ended.
     """
 
     batch: str
@@ -46,6 +47,7 @@ class BatchState:
     created_at: float | None = None
     requests: int = 0
     done: int = 0
+    answered: int = 0
     outputs: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 

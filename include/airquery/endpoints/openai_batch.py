@@ -170,6 +170,7 @@ def _state(fields: wire.Json | None) -> BatchState | None:
         created_at=float(wire.count(fields.get("created_at"))) or None,
         requests=wire.count(counts.get("total")),
         done=wire.count(counts.get("completed")) + wire.count(counts.get("failed")),
+        answered=wire.count(counts.get("completed")),
         outputs=tuple(file for file in files if isinstance(file, str) and file),
         faults=tuple(
             fault(wire.mapping(one), otherwise="failed")

@@ -43,8 +43,8 @@ class Job:
     requests as they are sent: none, if an earlier process sent it. Whoever comes while it is being
     read waits in `late`, and what is to be sent once more is in `again`, with the seconds until
     then. `is_kept` says that the journal knows of it, `may_be_there` that the provider may, and
-    `is_adopted` that it was not this job that made the batch; `foreign` are batches that turned out
-    to be another's.
+    `is_adopted` that its batch was found in the provider's list; `foreign` are batches that were
+    found so and turned out to be another's.
     """
 
     record: BatchJob
@@ -130,6 +130,17 @@ def without_line(endpoint: Endpoint, state: BatchState, place: int) -> Failure:
         condition=CONDITION,
         message=f"Endpoint {endpoint.name!r}: batch {batch} ended without a line for this request.",
         retryable=True,
+    )
+
+
+def cut_short(endpoint: Endpoint, state: BatchState) -> Failure:
+    """Return how requests end whose answers are paid for and cannot be had yet."""
+    return Failure(
+        condition="AI_FUNCTION_INVALID_HTTP_RESPONSE",
+        message=f"Endpoint {endpoint.name!r}: the output of batch {state.batch} holds less than the "
+        f"{state.answered:,} answers that it has. Run it again: that reads it again.",
+        retryable=True,
+        attempts=1,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from airquery.endpoints.batch_wires import batch_wire_for
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+# How long what was asked at one time takes to come together here.
+SETTLED_S: Final = 0.05
 
 
 def account(endpoint: Endpoint) -> object:
@@ -81,7 +84,6 @@ class BatchLane:
         )
         self._waiting: list[Written] = []
         self._size = 0
-        self._last_at = 0.0
         # What has no room in a budget beside what is in flight.
         self._unafforded: list[Written] = []
         self._active: dict[str, Job] = {}
@@ -93,14 +95,17 @@ class BatchLane:
         for parcel in parcels:
             for flight in parcel.flights:
                 self._take(Parcel([flight], attempts=parcel.attempts))
-        self._last_at = self._clock.monotonic()
-        self._pump()
+        if len(self._waiting) >= self._bounds.requests or self._size >= self._bounds.size:
+            self._dispatch(whole=False)
+        # Also for a statement that asks no more: what it asked before may be on its way to here.
+        self._wait_for_quiet()
 
     def look_again(self) -> None:
         """Go on: more may be afforded, or it became known that no more is to come."""
         self._waiting += self._unafforded
         self._unafforded.clear()
-        self._pump()
+        if self._all_collected():
+            self._dispatch(whole=True)
 
     def _take(self, parcel: Parcel) -> None:
         """Write a request as it will be sent."""
@@ -117,24 +122,21 @@ class BatchLane:
             self._waiting.append(Written(parcel, line))
             self._size += len(line) + 1
 
-    def _pump(self) -> None:
-        if not self._waiting:
-            return
-        if all(s.collected for one in self._waiting for s in one.flight.waiting):
-            self._dispatch(whole=True)
-            return
-        if len(self._waiting) >= self._bounds.requests or self._size >= self._bounds.size:
-            self._dispatch(whole=False)
-        if self._waiting and self._alarm is None:
+    def _all_collected(self) -> bool:
+        """Tell whether the statements of all that waits ask nothing more."""
+        return all(s.collected for one in self._waiting for s in one.flight.waiting)
+
+    def _wait_for_quiet(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiting:
             self._alarm = asyncio.get_running_loop().create_task(self._when_quiet())
 
     async def _when_quiet(self) -> None:
         """Send what waits once nothing new has come for a while."""
-        while True:
-            quiet_at = self._last_at + self._batch.quiet_s
-            if (left_s := quiet_at - self._clock.monotonic()) <= 0.0:
-                break
-            await self._clock.sleep(left_s)
+        quiet_s = self._batch.quiet_s
+        await self._clock.sleep(min(quiet_s, SETTLED_S) if self._all_collected() else quiet_s)
         self._alarm = None
         self._dispatch(whole=True)
 
@@ -233,7 +235,7 @@ class BatchLane:
                 record.batch,
                 len(record.keys),
             )
-            job = Job(record, may_be_there=True, is_adopted=True)
+            job = Job(record, may_be_there=True)
             self._watch(job)
         if job.is_read:
             job.late.append(parcel)

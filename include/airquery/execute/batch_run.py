@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,6 +22,7 @@ from airquery.errors import JournalError
 from airquery.execute.batch_calls import BatchCalls
 from airquery.execute.batch_file import lines_of
 from airquery.execute.batch_job import (
+    cut_short,
     gone,
     is_answer,
     may_have_arrived,
@@ -67,6 +68,15 @@ class BatchOwner(Owner, Protocol):
         self, endpoint: Endpoint, key: bytes, body: bytes, *, latency_s: float
     ) -> Future[None]:
         """Remember an answer that nobody waits for."""
+
+
+@dataclass(slots=True)
+class Landed:
+    """What was read of a batch: how many lines, for which of our requests, and whether all is kept."""
+
+    lines: int = 0
+    keys: set[bytes] = field(default_factory=set)
+    durable: bool = True
 
 
 class BatchRun:
@@ -161,7 +171,8 @@ class BatchRun:
             state.batch,
             len(job.record.keys),
         )
-        if job.is_kept:
+        # What was only guessed to be the job's is guessed again by the next process.
+        if job.is_kept and (not job.is_adopted or state.job == job.record.id):
             try:
                 await asyncio.to_thread(self._jobs.remember, job.record)
             except JournalError:
@@ -171,7 +182,7 @@ class BatchRun:
     async def _ended(self, job: Job) -> BatchState | Failure:
         """Wait until the provider is done with a job."""
         polls, failing_since = 0, None
-        wait_s = 0.0 if job.is_adopted else pause_s(0, self._batch)
+        wait_s = 0.0 if job.may_be_there else pause_s(0, self._batch)
         while True:
             await self._clock.sleep(wait_s)
             state = await self._calls.state(job.record.batch or "")
@@ -194,15 +205,11 @@ class BatchRun:
     async def _read(self, job: Job, state: BatchState) -> bool:
         """Take all that a batch brought; False if it turns out to be another's."""
         job.is_read = True
-        with tempfile.TemporaryDirectory(prefix="airquery-batch-") as folder:
-            paths = [Path(folder, f"{place}.jsonl") for place in range(len(state.outputs))]
-            for output, path in zip(state.outputs, paths, strict=True):
-                failure = await self._saved(output, path)
-                if failure is not None:
-                    self._end_all(job, failure)
-                    return True
-            durable = await self._land(job, state, paths)
-        if durable is None:
+        landed = await self._all_landed(job, state)
+        if isinstance(landed, Failure):
+            self._end_all(job, landed)
+            return True
+        if _is_foreign(job, landed):
             job.foreign.add(state.batch)
             job.record, job.is_read = replace(job.record, batch=None), False
             return False
@@ -217,39 +224,47 @@ class BatchRun:
             state.phase,
             len(job.again),
         )
-        if durable:
+        if landed.durable:
             await self._forget(job)
         return True
 
-    async def _saved(self, output: str, path: Path) -> Failure | None:
+    async def _all_landed(self, job: Job, state: BatchState) -> Landed | Failure:
+        """Read the outputs of a batch until they hold what it says to have answered."""
         began, polls = self._clock.monotonic(), 0
-        while (failure := await self._calls.save(output, path)) is not None:
+        while True:
+            read = await self._landed_once(job, state)
+            missing = not isinstance(read, Failure) and len(read.keys) < state.answered
+            if not isinstance(read, Failure) and (not missing or _is_foreign(job, read)):
+                return read
+            failure = read if isinstance(read, Failure) else cut_short(self._endpoint, state)
             lasts = self._clock.monotonic() - began > self._endpoint.limits.deadline_s
             if lasts or not failure.retryable:
                 return failure
             await self._clock.sleep(max(pause_s(polls, self._batch), failure.retry_after_s or 0.0))
             polls += 1
-        return None
 
-    async def _land(self, job: Job, state: BatchState, paths: Sequence[Path]) -> bool | None:
-        """Land every line; True if all answers are durable, None if none of them is ours."""
-        ours, lines, durable = set(job.record.keys), 0, True
-        known = False
-        for path in paths:
-            for some in lines_of(path):
-                lines += len(some)
-                read = [self._wire.output_line(text) for text in some]
-                mine = [line for line in read if line is not None and line.key in ours]
-                known |= bool(mine)
-                writes = [write for line in mine for write in self._landed(job, state, line)]
-                # So that no more is in memory than what is being written.
-                ended = await asyncio.gather(
-                    *map(asyncio.wrap_future, writes), return_exceptions=True
-                )
-                durable &= not any(isinstance(one, BaseException) for one in ended)
-        if job.is_adopted and lines and not known:
-            return None
-        return durable
+    async def _landed_once(self, job: Job, state: BatchState) -> Landed | Failure:
+        """Land every line of the outputs as they are now."""
+        landed = Landed()
+        ours = set(job.record.keys)
+        with tempfile.TemporaryDirectory(prefix="airquery-batch-") as folder:
+            for output in state.outputs:
+                path = Path(folder, "output.jsonl")
+                failure = await self._calls.save(output, path)
+                if failure is not None:
+                    return failure
+                for some in lines_of(path):
+                    read = [self._wire.output_line(text) for text in some]
+                    mine = [line for line in read if line is not None and line.key in ours]
+                    writes = [write for line in mine for write in self._landed(job, state, line)]
+                    # So that no more is in memory than what is being written.
+                    ended = await asyncio.gather(
+                        *map(asyncio.wrap_future, writes), return_exceptions=True
+                    )
+                    landed.lines += len(some)
+                    landed.keys |= {line.key for line in mine}
+                    landed.durable &= not any(isinstance(one, BaseException) for one in ended)
+        return landed
 
     def _landed(self, job: Job, state: BatchState, line: Line) -> list[Future[None]]:
         line = replace(line, body=redact_answer(self._endpoint, line.body))
@@ -294,3 +309,8 @@ class BatchRun:
         if job.is_kept:
             await asyncio.to_thread(self._jobs.forget, job.record.id)
             job.is_kept = False
+
+
+def _is_foreign(job: Job, landed: Landed) -> bool:
+    """Tell whether a batch that was taken for a job's has nothing of it."""
+    return job.is_adopted and landed.lines > 0 and not landed.keys

@@ -46,7 +46,9 @@ class BatchScript:
 
     It is `running` for so many looks at it, then it `ends`, with as many of its requests `answered`
     (None: all, or none of one that failed). `faults` are the errors of one that failed. `refusal` is
-    sent instead of making it, `lost` instead of the reply that it was made.
+    sent instead of making it, `lost` instead of the reply that it was made, and `trouble` first to
+    those who look at it. Reading what it brought takes `output_after_s` seconds, and ends in
+    `output_trouble` first.
     """
 
     running: int = 1
@@ -55,6 +57,9 @@ class BatchScript:
     faults: Sequence[Mapping[str, object]] = ()
     refusal: Reply | None = None
     lost: Reply | None = None
+    trouble: Sequence[Reply] = ()
+    output_after_s: float = 0.0
+    output_trouble: Sequence[Reply] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +75,9 @@ class Submitted:
     looks: int = 0
     looked_at: bool = False
     cancelled: bool = False
+    reading: bool = False
+    trouble: deque[Reply] = field(default_factory=deque)
+    output_trouble: deque[Reply] = field(default_factory=deque)
     output: list[bytes] = field(default_factory=list)
     errors: list[bytes] = field(default_factory=list)
 
@@ -161,6 +169,8 @@ class Batches:
             metadata=metadata,
             script=script,
             created_at=time.time(),
+            trouble=deque(script.trouble),
+            output_trouble=deque(script.output_trouble),
         )
         self._made[batch.id] = batch
         return script.lost or Reply(body=described(batch))
@@ -179,6 +189,8 @@ class Batches:
         if batch is None:
             return Reply(status=404, body=error_body(404, f"There is no batch {name}."))
         batch.looked_at = True
+        if batch.trouble:
+            return batch.trouble.popleft()
         batch.looks += not self.held
         if _has_ended(batch) and not batch.output and not batch.errors:
             self._go(batch)
@@ -203,17 +215,24 @@ class Batches:
     def _content(self, name: str) -> Reply:
         which, _, owner = name.partition("-")
         batch = self._made[owner]
-        lines = batch.output if which == "output" else batch.errors
-        return Reply(body=b"".join(line + b"\n" for line in lines))
+        return _output(batch, batch.output if which == "output" else batch.errors)
 
     def _results(self, name: str) -> Reply:
         batch = self._made[name]
-        return Reply(body=b"".join(line + b"\n" for line in batch.output + batch.errors))
+        return _output(batch, batch.output + batch.errors)
 
     def _cancel(self, name: str) -> Reply:
         batch = self._made[name]
         batch.cancelled = True
         return Reply(body=_described(batch))
+
+
+def _output(batch: Submitted, lines: Sequence[bytes]) -> Reply:
+    batch.reading = True
+    if batch.output_trouble:
+        return batch.output_trouble.popleft()
+    body = b"".join(line + b"\n" for line in lines)
+    return Reply(body=body, after_s=batch.script.output_after_s)
 
 
 def _has_ended(batch: Submitted) -> bool:

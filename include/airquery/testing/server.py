@@ -7,6 +7,7 @@ requests that come in afterwards. Everything it answers follows from the request
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections import Counter, deque
@@ -48,6 +49,7 @@ class EndpointServer:
         retry_after_s: What `Retry-After` says in such a 429; None leaves it out.
         record: Whether to keep requests. Turn it off for very many.
         tls: Speak https with this certificate.
+        batch_api: Whether there are the batch APIs.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class EndpointServer:
         retry_after_s: float | None = 0.05,
         record: bool = True,
         tls: ssl.SSLContext | None = None,
+        batch_api: bool = True,
     ) -> None:
         self._answer = answer
         self._latency_s = latency_s
@@ -72,6 +75,7 @@ class EndpointServer:
         self._rules: list[tuple[Callable[[Body], bool], Reply]] = []
         self._holds: list[tuple[Callable[[Body], bool], asyncio.Event]] = []
         self._received: list[Received] = []
+        self._batch_api = batch_api
         self._batches = Batches(self._answered_in_batch)
         self._statuses: Counter[int] = Counter()
         self._count = self._in_flight = self._in_flight_max = 0
@@ -200,14 +204,9 @@ class EndpointServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         content = await request.read()
-        batch = self._batches.reply(
-            request.method,
-            request.path,
-            request.query,
-            content,
-            request.headers.get("Content-Type", ""),
-        )
+        batch = self._in_batches(request, content)
         if batch is not None:
+            await asyncio.sleep(batch.after_s)
             return await send(request, self._refused_key(request) or batch)
         if request.method == "GET":
             return await send(request, self._refused_key(request) or listing(request.path))
@@ -222,6 +221,14 @@ class EndpointServer:
             reply = refused or await self._admitted(request.path, body)
         self._statuses[0 if reply.end == "drop" else reply.status] += 1
         return await send(request, reply)
+
+    def _in_batches(self, request: web.BaseRequest, content: bytes) -> Reply | None:
+        kind = request.headers.get("Content-Type", "")
+        asked = (request.method, request.path, request.query, content, kind)
+        if self._batch_api:
+            return self._batches.reply(*asked)
+        absent = re.search(r"/(files|batches)\b", request.path) is not None
+        return Reply(status=404) if absent else None
 
     def _refused_key(self, request: web.BaseRequest) -> Reply | None:
         keys = (request.headers.get("Authorization"), request.headers.get("x-api-key"))
