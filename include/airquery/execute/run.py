@@ -13,7 +13,6 @@ import asyncio
 import logging
 import random
 import threading
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +21,7 @@ from airquery.clock import Clock, SystemClock
 from airquery.endpoints.adapters import adapter_for
 from airquery.errors import JournalError
 from airquery.execute.answers import Result
-from airquery.execute.breaker import opened
+from airquery.execute.breaker import judged
 from airquery.execute.flight import Cache, Ending, Flight, refused, unsendable, whole_failure
 from airquery.execute.in_flight import InFlight
 from airquery.execute.lane import Lane
@@ -217,14 +216,17 @@ class Engine:
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
+        reserved = any(flight.reserved for flight in flights)
         if not self._in_flight.drop_unwanted(flights):
             return False
+        if reserved:
+            self._loop.call_soon(self._look_again)
         self._journal.release([flight.request.key for flight in flights])
         return True
 
     def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> None:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
-        endings, broken = self._judged(flights, endings)
+        endings, broken = judged(flights, endings)
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
         for flight, ending in zip(flights, endings, strict=True):
@@ -240,22 +242,6 @@ class Engine:
         fatal = whole_failure(endings)
         if fatal is not None and fatal.fatal and endings[0].attempts:
             self._spare(flights[0].request.endpoint, fatal, everybody=not broken)
-
-    def _judged(
-        self, flights: Sequence[Flight], endings: Sequence[Ending]
-    ) -> tuple[Sequence[Ending], bool]:
-        """Make fatal what every request of those who wait ended in so far; True if it was not."""
-        failure = whole_failure(endings)
-        if endings[0].attempts == 0:
-            return endings, False
-        endpoint = flights[0].request.endpoint
-        waiting = {statement for flight in flights for statement in flight.waiting}
-        outcome = endings[0].outcome if failure is None else failure
-        broken = [s.breakers[endpoint.name].ended(outcome) for s in waiting]
-        if failure is None or failure.fatal or not broken or not all(broken):
-            return endings, False
-        fatal = opened(failure, endpoint=endpoint.name)
-        return [replace(ending, outcome=fatal) for ending in endings], True
 
     def _spare(self, endpoint: Endpoint, fatal: Failure, *, everybody: bool) -> None:
         """End what is not on the wire as it would end there: for all, or for who was told so."""
