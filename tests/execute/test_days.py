@@ -17,6 +17,7 @@ from airquery.endpoints.endpoint import Limits, PerDay, Price
 from airquery.errors import InvalidSetting
 from airquery.execute.budget import Account, Amount, Budget, Spending
 from airquery.execute.days import REFRESH_S, Days
+from airquery.execute.in_flight import InFlight
 from airquery.execute.run import Engine
 from airquery.execute.statement import Statement
 from airquery.journal.spent import Spent, utc_day
@@ -230,6 +231,20 @@ def test_what_is_in_flight_at_midnight_stays_reserved() -> None:
     assert spending.verdict(request, amount) == "wait"
     spending.account.settle(amount, Amount(), output_tokens=None)
     assert spending.verdict(request, amount) == "send"
+
+
+def test_what_is_given_up_leaves_its_room_to_others() -> None:
+    in_flight = InFlight()
+    endpoint = EndpointServer().endpoint("llm", per_day=PerDay(requests=1))
+    requests = [Request(endpoint=endpoint, input=text) for text in ("first", "second")]
+    gone, other = Statement(), Statement()
+    [first] = in_flight.join(requests[:1], gone, "reuse").values()
+    [second] = in_flight.join(requests[1:], other, "reuse").values()
+
+    assert [in_flight.admit(one, TODAY) for one in (first, second)] == ["send", "wait"]
+    assert in_flight.leave(gone) == [first]
+    assert in_flight.drop_unwanted([first])
+    assert in_flight.admit(second, TODAY) == "send"
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Answer, Failure
+from airquery.execute.flight import whole_failure
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airquery.answer import Outcome
+    from airquery.execute.flight import Ending, Flight
 
 
 ALIKE: Final = 8
@@ -40,7 +44,25 @@ class Breaker:
         return not self._answered and self._status in STATUSES and self._alike >= ALIKE
 
 
-def opened(failure: Failure, *, endpoint: str) -> Failure:
+def judged(flights: Sequence[Flight], endings: Sequence[Ending]) -> tuple[Sequence[Ending], bool]:
+    """Make fatal what every request of those who wait ended in so far; True if it was not.
+
+    What was sent as one counts as one.
+    """
+    if endings[0].attempts == 0:
+        return endings, False
+    failure = whole_failure(endings)
+    endpoint = flights[0].request.endpoint.name
+    waiting = {statement for flight in flights for statement in flight.waiting}
+    outcome = endings[0].outcome if failure is None else failure
+    open_for = [statement.breakers[endpoint].ended(outcome) for statement in waiting]
+    if failure is None or failure.fatal or not open_for or not all(open_for):
+        return endings, False
+    fatal = _opened(failure, endpoint=endpoint)
+    return [replace(ending, outcome=fatal) for ending in endings], True
+
+
+def _opened(failure: Failure, *, endpoint: str) -> Failure:
     """Return a failure as that of the endpoint, with what to check."""
     return replace(
         failure,

@@ -66,12 +66,15 @@ class InFlight:
         return self._flights.get(flight.request.key) is flight
 
     def drop_unwanted(self, flights: Sequence[Flight]) -> bool:
-        """Drop flights if nobody waits for any of them."""
+        """Drop flights if nobody waits for any of them, and give back what they had reserved."""
         with self._lock:
             if any(flight.waiting for flight in flights):
                 return False
             for flight in flights:
                 self._flights.pop(flight.request.key, None)
+                reserved, flight.reserved = flight.reserved, ()
+                for spending, amount in reserved:
+                    spending.account.settle(amount, Amount(), output_tokens=None)
         return True
 
     def unsent_to(self, endpoint: Endpoint | None) -> list[Flight]:

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import random
 import threading
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +20,7 @@ from airquery.answer import Answer, Failure
 from airquery.clock import Clock, SystemClock
 from airquery.errors import InvalidEndpoint, JournalError
 from airquery.execute.answers import Result
-from airquery.execute.breaker import opened
+from airquery.execute.breaker import judged
 from airquery.execute.flight import (
     Cache,
     Ending,
@@ -233,8 +232,11 @@ class Engine:
 
     def give_up(self, flights: Sequence[Flight]) -> bool:
         """Drop flights if nobody waits for any of them, and let other processes ask them."""
+        reserved = any(flight.reserved for flight in flights)
         if not self._in_flight.drop_unwanted(flights):
             return False
+        if reserved:
+            self._loop.call_soon(self._lanes.look_again)
         self._journal.release([flight.request.key for flight in flights])
         return True
 
@@ -275,7 +277,7 @@ class Engine:
 
     def ended(self, flights: Sequence[Flight], endings: Sequence[Ending]) -> list[Future[None]]:
         """Take how flights ended that were sent as one: keep answers, settle failures."""
-        endings, broken = self._judged(flights, endings)
+        endings, broken = judged(flights, endings)
         writes: list[Future[None]] = []
         again = smaller(flights, endings)
         relaunched = {flight.request.key for group in again for flight in group}
@@ -293,22 +295,6 @@ class Engine:
         if fatal is not None and fatal.fatal and endings[0].attempts:
             self._spare(flights[0].request.endpoint, fatal, everybody=not broken)
         return writes
-
-    def _judged(
-        self, flights: Sequence[Flight], endings: Sequence[Ending]
-    ) -> tuple[Sequence[Ending], bool]:
-        """Make fatal what every request of those who wait ended in so far; True if it was not."""
-        failure = whole_failure(endings)
-        if endings[0].attempts == 0:
-            return endings, False
-        endpoint = flights[0].request.endpoint
-        waiting = {statement for flight in flights for statement in flight.waiting}
-        outcome = endings[0].outcome if failure is None else failure
-        broken = [s.breakers[endpoint.name].ended(outcome) for s in waiting]
-        if failure is None or failure.fatal or not broken or not all(broken):
-            return endings, False
-        fatal = opened(failure, endpoint=endpoint.name)
-        return [replace(ending, outcome=fatal) for ending in endings], True
 
     def _spare(self, endpoint: Endpoint | None, fatal: Failure, *, everybody: bool = True) -> None:
         """End what is not on the wire as it would end there: for all, or for who was told so.
