@@ -23,7 +23,8 @@ MIGRATED := .airflow/.migrated
 # The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
 DUCKDB_15 := build/duckdb-1.5
 ON_BOTH := tests/planning tests/sqlfn tests/tasks tests/output tests/test_run.py \
-	tests/warehouse $(addprefix tests/contract/test_, signature.py return_types.py response_format.py errors.py)
+	$(addprefix tests/warehouse/test_, reading.py types.py) \
+	$(addprefix tests/contract/test_, signature.py return_types.py)
 # Celery, and Redis unless the machine has one, for the integration test.
 INTEGRATION := build/integration
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
@@ -58,12 +59,12 @@ test-batch: $(INSTALLED)
 test-chaos: $(INSTALLED)
 	@$(VENV)/python tests/chaos/run.py $(ARGS)
 
-## test-integration
-##         what production has, on this machine: PostgreSQL, Redis, Airflow with two Celery workers, one
-##         of which is killed in the middle of a backfill; up to 10 minutes
+## test-integration  a backfill in a real Airflow; then what production has, on this machine: PostgreSQL,
+##         Redis, two Celery workers, one of which is killed in the middle; up to 10 minutes
 test-integration: $(INTEGRATION)
 	@PATH="$(CURDIR)/$(INTEGRATION)/bin:$$PATH" PYTHONPATH="$(CURDIR)/$(INTEGRATION)" \
-		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) tests/integration/seven_days.py
+		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
+		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)

@@ -20,7 +20,7 @@ import airquery
 from airquery.testing import EndpointServer
 from tests.operators.backfill.airflow_server import PARTS, AirflowServer
 from tests.operators.backfill.installing import install
-from tests.operators.backfill.test_real_airflow import Command
+from tests.operators.backfill.real_airflow import Command
 from tests.postgres_server import free_port
 
 

@@ -30,6 +30,9 @@ QUOTING = {"duckdb_text", "literal", "marks", "quoted", "_literal"}
 REVIEWED = {
     # Numbers.
     "READER_CACHE_KIB",
+    # Constants of the journal's lookup.
+    "_BY_INDEX",
+    "_BY_KEY",
     "len(MIGRATIONS)",
     "limit",
     "number",

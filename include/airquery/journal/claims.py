@@ -100,7 +100,7 @@ class Claims:
             self._times += 1
             self._taken.update(dict.fromkeys(taken.keys, self._times))
         if taken.left:
-            log.warning("claims taken over from a process that ended count=%d", len(taken.left))
+            log.info("claims taken over from a process that ended count=%d", len(taken.left))
         return taken
 
     def release(self, keys: Iterable[bytes]) -> None:

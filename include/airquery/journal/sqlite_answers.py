@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from airquery.journal.transaction import marks
+
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,5 +36,4 @@ def is_keyed(connection: sqlite3.Connection) -> bool:
 
 def lookup(columns: str, keys: Sequence[bytes], *, keyed: bool) -> str:
     """Return the query for columns of the answers to so many keys, each a question mark."""
-    marks = ",".join("?" * len(keys))
-    return f"SELECT {columns} FROM {_BY_KEY if keyed else _BY_INDEX} IN ({marks})"
+    return f"SELECT {columns} FROM {_BY_KEY if keyed else _BY_INDEX} IN ({marks(keys)})"  # noqa: S608  (ours, and ?)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import airquery_sql
 from airquery.journal.claims import Holder, Taken
 from airquery.journal.owner import is_alive, new_owner, place_of
+from airquery.journal.sqlite_answers import lookup
 from airquery.journal.transaction import in_chunks, marks, transaction
 
 
@@ -25,9 +26,12 @@ class SqliteClaimTable:
 
     faults: tuple[type[Exception], ...] = (sqlite3.Error,)
 
-    def __init__(self, connection: sqlite3.Connection, *, lease_s: float) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, lease_s: float, keyed: bool = False
+    ) -> None:
         self._connection = connection
         self._lease_s = lease_s
+        self._keyed = keyed
         self._owner = new_owner()
         # By key: what a claim of another says, and when this was first seen, by our own clock.
         self._seen: dict[bytes, tuple[str, float, float]] = {}
@@ -39,7 +43,7 @@ class SqliteClaimTable:
             free: set[bytes] = set(keys)
             left: set[bytes] = set()
             for some in in_chunks(keys):
-                query = f"SELECT key FROM answer WHERE key IN ({marks(some)}) AND created_at >= ?"  # noqa: S608  (only ?)
+                query = f"{lookup('one.key', some, keyed=self._keyed)} AND one.created_at >= ?"
                 rows = self._connection.execute(query, [*some, since])
                 free.difference_update(key for (key,) in rows)
                 for key, holds in self._others(some, now):

@@ -19,10 +19,11 @@ from airquery.errors import JournalError
 from airquery.journal.claims import LEASE_S, Claims
 from airquery.journal.record import restored, stored
 from airquery.journal.spent import Spent, Tally, utc_day
+from airquery.journal.sqlite_answers import COLUMNS, is_keyed, lookup
 from airquery.journal.sqlite_claims import SqliteClaimTable
 from airquery.journal.sqlite_jobs import SqliteJobs
 from airquery.journal.stats import Pruned, held
-from airquery.journal.transaction import in_chunks, marks, transaction
+from airquery.journal.transaction import in_chunks, transaction
 from airquery.journal.writer import Writer
 
 
@@ -53,8 +54,6 @@ OF_THE_DISK = frozenset(
 )
 # What keeps every record out, and not one of them.
 OF_THE_FILE = BUSY | OF_THE_DISK | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-HAS_NO_ROWID = "SELECT wr FROM pragma_table_list('answer') WHERE schema = 'main'"
-LOOKUP = "SELECT key, endpoint, model, created_at, latency_s, body FROM answer WHERE key IN"
 
 
 class SqliteJournal:
@@ -74,6 +73,7 @@ class SqliteJournal:
             path.parent.mkdir(parents=True, exist_ok=True)
             writing = opened.enter_context(closing(self._connect()))
             _migrate(writing, path)
+            self._keyed = is_keyed(writing)
             self._writing = writing
             self._reader = opened.enter_context(closing(self._connect()))
             self._reader.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
@@ -81,7 +81,9 @@ class SqliteJournal:
             claiming.execute("PRAGMA synchronous = NORMAL")
             self.jobs = SqliteJobs(opened.enter_context(closing(self._connect())), self._explained)
             opened.pop_all()
-        self._claims = Claims(SqliteClaimTable(claiming, lease_s=lease_s), lease_s=lease_s)
+        self._claims = Claims(
+            SqliteClaimTable(claiming, lease_s=lease_s, keyed=self._keyed), lease_s=lease_s
+        )
         self._tally = Tally()
         self._writer = Writer(self._commit)
 
@@ -188,7 +190,7 @@ class SqliteJournal:
         return connection
 
     def _rows(self, keys: Sequence[bytes]) -> list[Row]:
-        query = f"{LOOKUP} ({marks(keys)})"
+        query = lookup(COLUMNS, keys, keyed=self._keyed)
         with self._reading:
             return self._reader.execute(query, keys).fetchall()
 
@@ -244,10 +246,9 @@ class SqliteJournal:
         """Return the last answers of an endpoint, at most so many. Raises `JournalError`."""
         with self._explained():
             with self._reading:
-                (keyed,) = self._reader.execute(HAS_NO_ROWID).fetchone()
                 # A file of the first shape does not know which came last; its keys are as good as
                 # drawn by chance.
-                query = airquery_sql.read(f"journal/{'some' if keyed else 'recent'}.sql")
+                query = airquery_sql.read(f"journal/{'some' if self._keyed else 'recent'}.sql")
                 rows: list[Row] = self._reader.execute(query, (endpoint, most)).fetchall()
             return [restored(row) for row in rows]
 
