@@ -11,7 +11,7 @@ import pytest
 
 from airquery.errors import JournalError
 from airquery.journal.sqlite_store import SqliteJournal
-from tests.journal.records import record
+from tests.journal.records import KEYS, record
 
 
 def test_closing_leaves_no_file_open(tmp_path: Path) -> None:
@@ -92,3 +92,24 @@ def test_a_file_that_cannot_be_a_journal_is_named_with_the_mend(tmp_path: Path, 
     with pytest.raises(JournalError, match="AIRQUERY_JOURNAL") as caught:
         SqliteJournal(path)
     assert str(path) in str(caught.value)
+
+
+def test_an_index_that_points_at_other_rows_gives_no_request_the_answer_of_another(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.db"
+    with closing(SqliteJournal(path)) as journal:
+        for done in [journal.append(record(n)) for n in range(4)]:
+            done.result(timeout=30)
+    roots = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("CREATE TABLE other (key BLOB NOT NULL PRIMARY KEY)")
+        file.execute("INSERT INTO other SELECT key FROM answer ORDER BY rowid DESC")
+        (damaged,) = file.execute(roots, ("sqlite_autoindex_other_1",)).fetchone()
+        file.execute("PRAGMA writable_schema = ON")
+        given = (damaged, "sqlite_autoindex_answer_1")
+        file.execute("UPDATE sqlite_schema SET rootpage = ? WHERE name = ?", given)
+
+    with closing(SqliteJournal(path)) as journal:
+        assert journal.get_many(KEYS[:4]) == {}
+        assert journal.claim(KEYS[:4]).keys == set(KEYS[:4])
