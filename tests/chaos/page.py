@@ -72,7 +72,7 @@ def _signals(rows: Sequence[Row]) -> list[Row]:
             "stage": stage,
             "signal": number,
             "times": len(some),
-            "seconds to stop, median": median(_numbers(some, "seconds")),
+            "seconds to stop, median": round(median(_numbers(some, "seconds")), 2),
             "most": max(_numbers(some, "seconds")),
         }
         for (stage, number), some in _by(rows, "stage", "signal")
