@@ -247,18 +247,18 @@ class Engine:
         """
         keys = [flight.request.key for flight in flights if flight.cache == "reuse"]
         remembered = await asyncio.to_thread(self._recall.lookup, keys, 0.0) if keys else {}
-        unanswered = []
+        unanswered, answered = [], []
         for flight in flights:
             record = remembered.get(flight.request.key)
             if record is None or record.created_at < flight.since:
                 unanswered.append(flight)
-            elif self.wants(flight):
+                continue
+            answered.append(flight.request.key)
+            if self.wants(flight):
                 result = replayed(flight.request, record)
                 self._account(flight, Ending(outcome=result.outcome))
                 self._in_flight.settle(flight, result)
-        self._journal.release(
-            [key for key in remembered if key not in {f.request.key for f in unanswered}]
-        )
+        self._journal.release(answered)
         return unanswered
 
     def keep(
@@ -355,9 +355,11 @@ class Engine:
         else:
             lost = unkept(problem, ending)
             self._land(flight, lost)
-            if isinstance(lost.outcome, Failure) and lost.outcome.fatal:
+            fatal = lost.outcome if isinstance(lost.outcome, Failure) else None
+            # What waited in the journal is written after the loop was closed.
+            if fatal is not None and fatal.fatal and not self._loop.is_closed():
                 # Nobody has to find out by a request of its own that the journal keeps nothing.
-                self._loop.call_soon_threadsafe(self._spare, None, lost.outcome)
+                self._loop.call_soon_threadsafe(self._spare, None, fatal)
 
     def _land(self, flight: Flight, ending: Ending, *, journaled: bool = False) -> None:
         """Settle a flight that was sent. Only the statement that caused it pays for it."""
