@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -44,8 +44,11 @@ setup: $(INSTALLED) $(MIGRATED)
 demo: $(INSTALLED) $(MIGRATED)
 	@$(VENV)/airquery demo $(ARGS)
 
-## test    lint, types, then all tests, the engine's on both versions of DuckDB
-test: lint types $(DUCKDB_15)
+## test    lint, types beside the tests, the engine's tests on both versions of DuckDB
+test: lint $(DUCKDB_15)
+	@$(MAKE) --no-print-directory -j2 types all-tests
+
+all-tests:
 	@$(PYTEST) $(ARGS)
 	@echo 'The engine again, on DuckDB 1.5'
 	@PYTHONPATH=$(DUCKDB_15) $(PYTEST) -p no:cacheprovider $(ON_BOTH)

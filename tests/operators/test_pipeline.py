@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -251,29 +252,34 @@ def test_an_endpoint_that_nobody_knows_fails_at_once_whatever_the_retries(
 
 
 def test_two_days_at_once_give_both_their_tables_and_the_key_is_nowhere(
-    tmp_path: Path, server: EndpointServer, rows: Rows, home: Path
+    dag: DAG,
+    tmp_path: Path,
+    server: EndpointServer,
+    rows: Rows,
+    home: Path,
 ) -> None:
-    days = {"2026-10-03": tmp_path / "third", "2026-10-04": tmp_path / "fourth"}
     environment = {name: value for name, value in os.environ.items() if "AIRFLOW__" not in name}
     environment["PYTHONPATH"] = ":".join(sys.path)
-    running = [
-        subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("one_day.py"), airflow, day],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for day, airflow in days.items()
-    ]
-    said = [process.communicate() for process in running]
+    elsewhere = tmp_path / "airflow"
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("one_day.py"), elsewhere, "2026-10-04"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as other:
+        while not elsewhere.exists() or not server.count:
+            assert other.poll() is None, other.communicate()
+            time.sleep(0.05)
+        ran = run_day(dag, DAY)
+        out, err = other.communicate()
 
-    assert [process.returncode for process in running] == [0, 0], said
-    for out, err in said:
-        assert json.loads(out.splitlines()[-1])["tasks"] == dict.fromkeys(TASKS, "success")
-        assert "Connection Retrieved" in out or "requests sent" in out
-        assert KEY not in out + err
+    assert other.returncode == 0, err
+    assert ran.tasks == dict.fromkeys(TASKS, "success")
+    assert json.loads(out.splitlines()[-1])["tasks"] == dict.fromkeys(TASKS, "success")
+    assert "Connection Retrieved" in out or "requests sent" in out
+    assert KEY not in out + err
     assert server.count == 40
     counted = "SELECT partition_key, reviews, answered FROM reviews.evaluation ORDER BY ALL"
     assert rows(counted) == [("2026-10-03", 10, 10), ("2026-10-04", 10, 10)]
-    assert files_that_hold(KEY, home, *days.values()) == []
+    assert files_that_hold(KEY, home, elsewhere, Path(os.environ["AIRFLOW_HOME"])) == []
