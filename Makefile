@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -25,6 +25,8 @@ DUCKDB_15 := build/duckdb-1.5
 ON_BOTH := tests/planning tests/sqlfn tests/tasks tests/output tests/test_run.py \
 	$(addprefix tests/warehouse/test_, reading.py types.py) \
 	$(addprefix tests/contract/test_, signature.py return_types.py)
+# An environment of its own for the oldest Airflow, with what it needs older than requirements.lock.
+AIRFLOW_32 := build/airflow-3.2
 # Celery, and Redis unless the machine has one, for the integration test.
 INTEGRATION := build/integration
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
@@ -67,7 +69,12 @@ test-chaos: $(INSTALLED)
 test-integration: $(INTEGRATION)
 	@PATH="$(CURDIR)/$(INTEGRATION)/bin:$$PATH" PYTHONPATH="$(CURDIR)/$(INTEGRATION)" \
 		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
-		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py
+		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py \
+		tests/integration/orphans.py
+
+## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
+test-airflow-3.2: $(AIRFLOW_32)
+	@$(AIRFLOW_32)/bin/python -m pytest -q -p no:cacheprovider $(ARGS) tests/operators tests/dags
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)
@@ -131,6 +138,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 $(DUCKDB_15): tests/duckdb-1.5.lock $(INSTALLED)
 	@rm -rf $@
 	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
+$(AIRFLOW_32): requirements.lock tests/airflow-3.2.lock $(INSTALLED)
+	@rm -rf $@
+	@$(VENV)/python -m uv -q venv --python $(VENV)/python $@
+	@for lock in requirements.lock tests/airflow-3.2.lock; do \
+		$(VENV)/python -m uv -q pip install --python $@/bin/python --no-deps --require-hashes \
+			--compile-bytecode -r $$lock || exit 1; \
+	done
+	@$(VENV)/python -m uv -q pip install --python $@/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Debian's packages are unpacked, not installed: nothing is started, and nobody has to be root.

@@ -23,6 +23,7 @@ TARGETS = [
     "test-batch",
     "test-chaos",
     "test-integration",
+    "test-airflow-3.2",
     "cover",
     "lint",
     "types",
@@ -131,7 +132,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_make_alone_names_every_target_with_a_line(checkout: Path) -> None:
     shown = make(checkout)
 
-    assert re.findall(r"^  ([\w-]+) +\S", shown.stdout, flags=re.MULTILINE) == TARGETS
+    assert re.findall(r"^  ([\w.-]+) +\S", shown.stdout, flags=re.MULTILINE) == TARGETS
     assert make(checkout, "help").stdout == shown.stdout
 
 

@@ -39,7 +39,7 @@ def test_the_workflows_are_these() -> None:
         "lint",
         "types",
         "tests",
-        "airflow",
+        "airflow-3-2",
         "integration",
         "wheel",
         "image",
@@ -62,7 +62,7 @@ def test_no_text_of_somebody_else_becomes_part_of_a_script(name: str) -> None:
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_runs_only_what_the_repository_has(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = {*re.findall(r"^## ([\w-]+)", makefile, re.MULTILINE), ".venv/.installed"}
+    targets = {*re.findall(r"^## ([\w.-]+)", makefile, re.MULTILINE), ".venv/.installed"}
     scripts = "\n".join(step["run"] for step in steps(name) if "run" in step)
 
     assert set(re.findall(r"\bmake ([\w./-]+)", scripts)) <= targets

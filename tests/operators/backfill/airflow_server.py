@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import httpx
+import psutil
 
 from tests.postgres_server import free_port
 
@@ -94,6 +95,15 @@ class AirflowServer:
         gone = self._running.pop(part)
         os.killpg(gone.pid, signal.SIGKILL)
         gone.wait()
+
+    def memory_mb(self) -> dict[str, int]:
+        """Return what each part uses with all of its processes, a shared page shared out (PSS)."""
+        found = {}
+        for name, one in self._running.items():
+            part = psutil.Process(one.pid)
+            processes = [part, *part.children(recursive=True)]
+            found[name] = round(sum(p.memory_full_info().pss for p in processes) / 1_000_000)
+        return found
 
     @property
     def log(self) -> str:

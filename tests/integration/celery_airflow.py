@@ -1,0 +1,127 @@
+"""What production has, on this machine: PostgreSQL, Redis, two Celery workers, and an endpoint."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import httpx
+
+import airquery
+from tests.operators.backfill.airflow_server import PARTS, AirflowServer
+from tests.operators.backfill.installing import install
+from tests.operators.backfill.real_airflow import Command
+from tests.postgres_server import free_port
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airquery.testing import EndpointServer
+    from tests.postgres_server import PostgresServer
+
+FOLDER = Path(__file__).parent
+DAG = "opinions"
+# As many as opinions.sql asks.
+ROWS = 24
+WORKER = ("celery", "worker", "--concurrency", "2", "--skip-serve-logs")
+CELERY_PARTS = PARTS | {
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "worker-1": (*WORKER, "--celery-hostname", "one@localhost", "--pid", "one.pid"),
+    "worker-2": (*WORKER, "--celery-hostname", "two@localhost", "--pid", "two.pid"),
+}
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Run a Redis that keeps nothing."""
+    program = shutil.which("redis-server")
+    assert program, "redis-server is not installed: apt-get install redis-server"
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with (folder / "redis.log").open("wb") as log:
+        server = subprocess.Popen([program, *options], cwd=folder, stdout=log, stderr=log)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def celery_airflow(
+    folder: Path, postgres: PostgresServer, endpoint: EndpointServer, *, concurrency: int
+) -> Iterator[AirflowServer]:
+    """Start everything; each task has that many requests in flight."""
+    limits = f"limits: {{concurrency: {concurrency}}}"
+    declared = f"  llm: {{task: chat, base_url: '{endpoint.url}/v1', model: m, {limits}}}"
+    (folder / "endpoints.yaml").write_text(f"endpoints:\n{declared}\n", encoding="utf-8")
+    database = postgres.new_database()
+    with redis(folder) as broker:
+        settings = {
+            "AIRFLOW__CELERY__BROKER_URL": broker,
+            "AIRFLOW__CELERY__RESULT_BACKEND": database.replace(
+                "postgresql:", "db+postgresql+psycopg2:"
+            ),
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            "AIRQUERY_ENDPOINTS": str(folder / "endpoints.yaml"),
+            "AIRQUERY_HOME": str(folder / "home"),
+            "AIRQUERY_JOURNAL": postgres.new_database(),
+            "AIRQUERY_WAREHOUSE": str(folder / "warehouse"),
+        }
+        with AirflowServer(
+            database,
+            dags_folder=FOLDER / "dags",
+            dag_ids=(DAG,),
+            parts=CELERY_PARTS,
+            settings=settings,
+        ) as airflow:
+            try:
+                yield airflow
+            finally:
+                (folder / "airflow.log").write_text(airflow.log, encoding="utf-8")
+
+
+def backfill(airflow: AirflowServer, folder: Path, *arguments: str) -> Command:
+    """Start `airquery backfill` of the DAG."""
+    (folder / "installed").mkdir(exist_ok=True)
+    if not any((folder / "installed").iterdir()):
+        install(folder / "installed")
+    return Command(airflow, folder / "installed", "--dag", DAG, *arguments)
+
+
+def rows(warehouse: Path) -> list[tuple[str, int, str]]:
+    """Read what all days wrote."""
+    query = "SELECT partition_key, id, answer FROM test.opinions ORDER BY ALL"
+    with duckdb.connect() as connection:
+        airquery.Warehouse(warehouse).attach(connection)
+        return connection.sql(query).fetchall()
+
+
+def expected(*days: str) -> list[tuple[str, int, str]]:
+    """Return the rows that days have when all went well."""
+    return [(day, n, f"question {n} of {day}") for day in days for n in range(ROWS)]
+
+
+def tries(airflow: AirflowServer) -> list[dict[str, Any]]:
+    """Return every try of every task, as Airflow's API tells them."""
+    login = airflow.login()
+    credentials = {
+        "username": login["AIRQUERY_AIRFLOW_USERNAME"],
+        "password": login["AIRQUERY_AIRFLOW_PASSWORD"],
+    }
+    with httpx.Client(base_url=airflow.url, timeout=30, trust_env=False) as client:
+        token = client.post("/auth/token", json=credentials).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        found: list[dict[str, Any]] = client.get(
+            f"/api/v2/dags/{DAG}/dagRuns/~/taskInstances", params={"limit": 100}
+        ).json()["task_instances"]
+    return found
