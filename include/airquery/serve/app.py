@@ -14,7 +14,7 @@ from aiohttp import ClientError, web
 
 from airquery.serve import replies
 from airquery.serve.bert_ner_process import ModelEnded
-from airquery.serve.vader import read_texts
+from airquery.serve.rows import read_texts
 
 
 if TYPE_CHECKING:
