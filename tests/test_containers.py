@@ -164,6 +164,7 @@ def test_the_model_server_listens_where_the_endpoints_point() -> None:
         "reviews-llm": "chat",
         "minilm": "embeddings",
         "vader": "custom",
+        "bert-ner": "custom",
     }
     for endpoint in ENDPOINTS.values():
         assert endpoint["base_url"].removesuffix("/v1") == "${AIRQUERY_SERVE_URL}"

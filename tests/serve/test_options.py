@@ -17,7 +17,7 @@ from airquery.serve.options import ServeOptions, read_token
         ({"threads": 0}, "threads must be at least 1"),
         ({"slots": 0}, "slots must be at least 1"),
         ({"context_per_slot": 0}, "context_per_slot must be at least 1"),
-        ({"models": ()}, "No model is asked for. Known: minilm, smollm2, vader."),
+        ({"models": ()}, "No model is asked for. Known: bert-ner, minilm, smollm2, vader."),
         ({"models": ("smollm",)}, "Model 'smollm' is not served. Did you mean 'smollm2'?"),
         ({"model_path": Path("vader.gguf")}, "which is the name of another model"),
         (

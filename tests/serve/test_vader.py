@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airquery.serve.vader import LONGEST_TEXT, Lexicon, read_texts, sentiment_of
+from airquery.serve.rows import LONGEST_TEXT, read_texts
+from airquery.serve.vader import Lexicon, sentiment_of
 
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="8077 by default; 0 takes any free one.")] = None,
     models: Annotated[
         str | None,
-        typer.Option(help="Names with commas between; by default smollm2,minilm,vader."),
+        typer.Option(help="Names with commas between; by default smollm2,minilm,vader,bert-ner."),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="GGUF file of a chat model, in place of smollm2.")
@@ -41,7 +41,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve chat, embeddings and a lexicon over HTTP.
+    """Serve chat, embeddings, a lexicon and entities over HTTP.
 
     The models come from installed packages. One line on stdout says where it listens, once they are
     loaded.

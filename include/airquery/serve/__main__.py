@@ -69,7 +69,7 @@ def _names(text: str) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airquery.serve",
-        description="Serve chat, embeddings and a lexicon over HTTP, from installed packages.",
+        description="Serve chat, embeddings, a lexicon and entities over HTTP, from installed packages.",
     )
     add = parser.add_argument
     add("--host", default=DEFAULT_HOST, help="address to listen on (default: this machine only)")

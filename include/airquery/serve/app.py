@@ -6,7 +6,6 @@ would answer to any name. What it answers is passed on as it is, streams include
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +13,12 @@ import orjson
 from aiohttp import ClientError, web
 
 from airquery.serve import replies
-from airquery.serve.vader import read_texts
+from airquery.serve.bert_ner_process import ModelEnded
+from airquery.serve.rows import read_texts
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import ClientResponse
     from aiohttp.typedefs import Middleware
@@ -104,17 +104,19 @@ class _Routes:
         return await self._pass_on(request, name, _PATHS[asked[0]], raw)
 
     async def _predict(self, name: str, body: dict[str, Any]) -> web.Response:
-        lexicon = self._fleet.lexicon
-        if lexicon is None:
-            raise replies.unavailable(name, loading=True)
+        model = self._fleet.custom(name)
+        if model is None:
+            raise replies.unavailable(name, loading=self._fleet.state == "loading")
         try:
             texts = read_texts(body)
         except ValueError as error:
             raise replies.bad_request(str(error)) from None
-        predictions = []
-        for start in range(0, len(texts), _ROWS_AT_ONCE):
-            rows: Sequence[str] = texts[start : start + _ROWS_AT_ONCE]
-            predictions += await asyncio.to_thread(lexicon.predict, rows)
+        predictions: list[object] = []
+        try:
+            for start in range(0, len(texts), _ROWS_AT_ONCE):
+                predictions += await model.predictions(texts[start : start + _ROWS_AT_ONCE])
+        except ModelEnded as error:
+            raise replies.lost(name) from error
         return web.json_response({"predictions": predictions}, headers={"served-model-name": name})
 
     def _known(self, name: object) -> tuple[str, Kind]:

@@ -1,7 +1,8 @@
 """The models of one server, from their names to their end.
 
 Every name is known from the start, so a wrong one is refused even while models load. A fleet is
-ready once every model is loaded, and no longer when one of them has died.
+ready once every model is loaded, and no longer when one of them has died. The entity model is
+loaded by the first request for it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
+from airquery.serve.bert_ner_process import BertNer
 from airquery.serve.llama_process import LlamaProcess, LlamaSettings
 from airquery.serve.minilm import ensure_converted
+from airquery.serve.options import ENTITY_MODEL
 from airquery.serve.vader import Lexicon
 
 
@@ -36,7 +39,7 @@ class Fleet:
         self._models = models
         self._options = options
         self._llamas: dict[str, LlamaProcess] = {}
-        self._lexicon: Lexicon | None = None
+        self._custom: dict[str, Lexicon | BertNer] = {}
         self._loaded = False
 
     @property
@@ -44,17 +47,18 @@ class Fleet:
         """Say whether requests can be answered."""
         if not self._loaded:
             return "loading"
-        return "ok" if all(llama.alive for llama in self._llamas.values()) else "failed"
+        models = (*self._llamas.values(), *self._custom.values())
+        return "ok" if all(model.alive for model in models) else "failed"
 
     def llama(self, name: str) -> LlamaProcess | None:
         """Return the process of a chat or embedding model, if it runs."""
         llama = self._llamas.get(name)
         return llama if llama is not None and llama.alive else None
 
-    @property
-    def lexicon(self) -> Lexicon | None:
-        """Return the lexicon, once loaded."""
-        return self._lexicon
+    def custom(self, name: str) -> Lexicon | BertNer | None:
+        """Return a custom model, once it can be asked and as long as it can."""
+        model = self._custom.get(name)
+        return model if model is not None and model.alive else None
 
     async def load(self) -> None:
         """Load every model, side by side. Raises `InvalidSetting` for one that cannot be."""
@@ -69,12 +73,15 @@ class Fleet:
 
     async def close(self) -> None:
         """End every model."""
-        await asyncio.gather(*(llama.close() for llama in self._llamas.values()))
+        models = (*self._llamas.values(), *self._custom.values())
+        await asyncio.gather(*(model.close() for model in models))
 
     async def _load(self, model: Model) -> None:
         match model.kind:
+            case "custom" if model.name == ENTITY_MODEL:
+                self._custom[model.name] = BertNer(model.path)
             case "custom":
-                self._lexicon = await asyncio.to_thread(Lexicon)
+                self._custom[model.name] = await asyncio.to_thread(Lexicon)
             case "chat":
                 await self._start(model, model.path)
             case "embeddings":

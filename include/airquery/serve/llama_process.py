@@ -7,13 +7,8 @@ wait here.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import secrets
-import sys
-from asyncio.subprocess import PIPE
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -21,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from airquery.errors import InvalidSetting
+from airquery.serve import child
 
 
 if TYPE_CHECKING:
@@ -60,20 +56,11 @@ class LlamaProcess:
     async def start(cls, settings: LlamaSettings) -> Self:
         """Start the child and return when its model is loaded."""
         key = secrets.token_urlsafe()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            str(_PROGRAM),
-            stdin=PIPE,
-            stdout=PIPE,
-            env=_environment(),
-            # Ctrl-C in a terminal is for the parent, which then ends the child.
-            process_group=0,
-        )
+        process = await child.start(_PROGRAM)
         try:
             url = await _introduce(process, settings, key)
         except BaseException:
-            await _end(process)
+            await child.end(process)
             raise
         session = ClientSession(
             base_url=url,
@@ -97,7 +84,7 @@ class LlamaProcess:
     async def close(self) -> None:
         """End the child; requests in flight fail."""
         await self._session.close()
-        await _end(self._process)
+        await child.end(self._process)
 
 
 async def _introduce(process: Process, settings: LlamaSettings, key: str) -> str:
@@ -112,12 +99,7 @@ async def _introduce(process: Process, settings: LlamaSettings, key: str) -> str
         "connections": settings.connections,
         "api_key": key,
     }
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("A child process was started without its pipes.")
-    process.stdin.write(json.dumps(told).encode() + b"\n")
-    with suppress(ConnectionError):
-        await process.stdin.drain()
-    line = await process.stdout.readline()
+    line = await child.converse(process, json.dumps(told).encode() + b"\n")
     answer = json.loads(line) if line.endswith(b"\n") else {}
     if "url" in answer:
         return str(answer["url"])
@@ -126,15 +108,3 @@ async def _introduce(process: Process, settings: LlamaSettings, key: str) -> str
         f"The model file {str(settings.path)!r} could not be loaded: {reason} "
         "llama.cpp says more above. Is the file whole, and is there memory for it?"
     )
-
-
-async def _end(process: Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """Return what a model's process finds in its environment: nothing of ours, such as the token."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRQUERY_")}
-    return {"OMP_WAIT_POLICY": "passive", **kept}

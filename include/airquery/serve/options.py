@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 CHAT_MODEL: Final = "smollm2"
 EMBEDDING_MODEL: Final = "minilm"
 LEXICON_MODEL: Final = "vader"
-ALL_MODELS: Final = (CHAT_MODEL, EMBEDDING_MODEL, LEXICON_MODEL)
+ENTITY_MODEL: Final = "bert-ner"
+ALL_MODELS: Final = (CHAT_MODEL, EMBEDDING_MODEL, LEXICON_MODEL, ENTITY_MODEL)
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8077
@@ -125,7 +126,7 @@ class ServeOptions:
             )
 
     def _check_models(self) -> None:
-        if self.model_path is not None and self.chat_name in (EMBEDDING_MODEL, LEXICON_MODEL):
+        if self.model_path is not None and self.chat_name in ALL_MODELS[1:]:
             raise InvalidSetting(
                 f"The file {str(self.model_path)!r} would be served as {self.chat_name!r}, which "
                 "is the name of another model. Rename the file."
