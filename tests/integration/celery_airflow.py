@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import duckdb
 import httpx
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 FOLDER = Path(__file__).parent
-DAG = "opinions"
+DAG, KEYED = "opinions", "keyed"
 # As many as opinions.sql asks.
 ROWS = 24
 WORKER = ("celery", "worker", "--concurrency", "2", "--skip-serve-logs")
@@ -80,7 +82,7 @@ def celery_airflow(
         with AirflowServer(
             database,
             dags_folder=FOLDER / "dags",
-            dag_ids=(DAG,),
+            dag_ids=(DAG, KEYED),
             parts=CELERY_PARTS,
             settings=settings,
         ) as airflow:
@@ -98,9 +100,9 @@ def backfill(airflow: AirflowServer, folder: Path, *arguments: str) -> Command:
     return Command(airflow, folder / "installed", "--dag", DAG, *arguments)
 
 
-def rows(warehouse: Path) -> list[tuple[str, int, str]]:
+def rows(warehouse: Path, table: str = DAG) -> list[tuple[str, int, str]]:
     """Read what all days wrote."""
-    query = "SELECT partition_key, id, answer FROM test.opinions ORDER BY ALL"
+    query = f"SELECT partition_key, id, answer FROM test.{table} ORDER BY ALL"
     with duckdb.connect() as connection:
         airquery.Warehouse(warehouse).attach(connection)
         return connection.sql(query).fetchall()
@@ -111,8 +113,9 @@ def expected(*days: str) -> list[tuple[str, int, str]]:
     return [(day, n, f"question {n} of {day}") for day in days for n in range(ROWS)]
 
 
-def tries(airflow: AirflowServer) -> list[dict[str, Any]]:
-    """Return every try of every task, as Airflow's API tells them."""
+@contextmanager
+def logged_in(airflow: AirflowServer) -> Iterator[httpx.Client]:
+    """Open Airflow's API as its admin."""
     login = airflow.login()
     credentials = {
         "username": login["AIRQUERY_AIRFLOW_USERNAME"],
@@ -121,7 +124,28 @@ def tries(airflow: AirflowServer) -> list[dict[str, Any]]:
     with httpx.Client(base_url=airflow.url, timeout=30, trust_env=False) as client:
         token = client.post("/auth/token", json=credentials).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
-        found: list[dict[str, Any]] = client.get(
-            f"/api/v2/dags/{DAG}/dagRuns/~/taskInstances", params={"limit": 100}
-        ).json()["task_instances"]
-    return found
+        yield client
+
+
+def tries(airflow: AirflowServer) -> list[dict[str, Any]]:
+    """Return the latest try of every task of the DAG, as Airflow tells them."""
+    with logged_in(airflow) as client:
+        path = f"/api/v2/dags/{DAG}/dagRuns/~/taskInstances"
+        found = client.get(path, params={"limit": 100}).raise_for_status().json()
+    instances: list[dict[str, Any]] = found["task_instances"]
+    return instances
+
+
+def run_partition(airflow: AirflowServer, key: str) -> str:
+    """Run the DAG `keyed` for a partition key and wait; return the state of the run."""
+    with logged_in(airflow) as client:
+        path = f"/api/v2/dags/{KEYED}/dagRuns"
+        asked = {"logical_date": None, "partition_key": key}
+        run_id = client.post(path, json=asked).raise_for_status().json()["dag_run_id"]
+        state = "queued"
+        while state in {"queued", "running"}:
+            time.sleep(0.5)
+            state = (
+                client.get(f"{path}/{quote(run_id, safe='')}").raise_for_status().json()["state"]
+            )
+    return state

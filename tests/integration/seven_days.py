@@ -22,6 +22,7 @@ from tests.integration.celery_airflow import (
     celery_airflow,
     expected,
     rows,
+    run_partition,
     tries,
 )
 
@@ -81,6 +82,11 @@ def test_a_killed_worker_costs_no_row_and_no_second_payment(
     assert (code, lines[-1]) == (0, "opinions: 7 days: 7 success")
     assert lines[-2].startswith(f"paid: 0 requests sent, {ALL} from the journal")
     assert rows(tmp_path / "warehouse") == expected(*DAYS)
+    assert endpoint.count == ALL
+
+    # The same questions by partition key, in a run that has no date: answered already.
+    assert run_partition(airflow, DAYS[0]) == "success"
+    assert rows(tmp_path / "warehouse", "keyed") == expected(DAYS[0])
     assert endpoint.count == ALL
     figures = {
         "seconds_of_the_backfill": round(took, 1),

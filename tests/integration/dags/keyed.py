@@ -1,0 +1,24 @@
+"""The questions of `opinions`, once more, in a DAG whose runs have partition keys and no dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from airquery_airflow import AIQueryOperator
+
+
+with DAG(
+    "keyed",
+    schedule=CronPartitionTimetable(
+        "0 3 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
+    ),
+    start_date=datetime(2026, 10, 1, tzinfo=UTC),
+    end_date=datetime(2026, 11, 9, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    template_searchpath=[str(Path(__file__).parents[1])],
+) as dag:
+    AIQueryOperator(task_id="infer", sql="opinions.sql", table="test.keyed")
