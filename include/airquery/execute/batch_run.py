@@ -178,6 +178,9 @@ class BatchRun:
             except JournalError:
                 # It is found again by our name for it.
                 log.warning("batch job without its name job=%s", job.record.id, exc_info=True)
+        if state.phase == "running":
+            job.is_running = True
+            job.note()
 
     async def _ended(self, job: Job) -> BatchState | Failure:
         """Wait until the provider is done with a job."""
@@ -198,7 +201,8 @@ class BatchRun:
                 continue
             failing_since = None
             log.debug("batch %s %s %d/%d", state.batch, state.phase, state.done, state.requests)
-            if state.phase != "running":
+            job.is_running = state.phase == "running"
+            if not job.is_running:
                 return state
             job.note(done=state.done)
 

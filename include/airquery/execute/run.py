@@ -179,8 +179,13 @@ class Engine:
         self._loop.call_soon_threadsafe(self._lanes.look_again)
 
     def release(self, statement: Statement) -> None:
-        """Drop what only this statement still wants and what is not on the wire."""
+        """Drop what only this statement still wants and what is not on the wire.
+
+        One that went leaves its batch jobs to whoever asks for their answers next.
+        """
         if orphans := self._in_flight.leave(statement):
+            if statement.left_jobs:
+                self._loop.call_soon_threadsafe(self._lanes.part)
             self._loop.call_soon_threadsafe(self._abandon, orphans)
 
     def close(self) -> None:
