@@ -7,13 +7,18 @@ its endpoint.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
-from airquery_airflow.known_endpoints import known_endpoints
+from airquery.errors import Cancelled, JobsOut
+from airquery_airflow.known_endpoints import endpoints_named, known_endpoints
 from airquery_airflow.manifest import Manifest
 from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending
 from airquery_airflow.table_task import TableTask
@@ -22,8 +27,13 @@ from airquery_airflow.table_task import TableTask
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow.sdk import Context
+
+    from airquery import Budget
+    from airquery.endpoints.endpoint import Mode
     from airquery.execute.flight import Cache
     from airquery.sqlfn.script import Dialect
+    from airquery_airflow.session import Session
 
 
 log = logging.getLogger(__name__)
@@ -46,6 +56,12 @@ class AIQueryOperator(TableTask):
         cache: What the journal's answers are to calls that do not say: "reuse", "refresh" or "off".
         dry_run: Log and return what would be asked and what it would cost; send and write nothing.
         progress_every_s: How often the log says how far it is.
+        mode: How the endpoints are asked, "online" or in a "batch"; without it as each declares.
+        deferrable: Whether the task leaves its worker while its batch jobs are out, and a trigger
+            waits for them. Without it, with mode "batch" and where Airflow's `default_deferrable`
+            says so. It waits no longer than `execution_timeout`.
+        cancel_on_kill: Whether batch jobs are stopped at their provider when a user stops the task.
+            Otherwise they go on, and the next run reads what they bring.
     """
 
     template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables", "budget")
@@ -61,6 +77,9 @@ class AIQueryOperator(TableTask):
         cache: Cache = "reuse",
         dry_run: bool = False,
         progress_every_s: float = 10.0,
+        mode: Mode | None = None,
+        deferrable: bool | None = None,
+        cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,6 +92,24 @@ class AIQueryOperator(TableTask):
         # Every operator has a method `dry_run`.
         self.only_plan = dry_run
         self.progress_every_s = progress_every_s
+        self.mode: Mode | None = mode
+        self.deferrable = _deferrable(mode) if deferrable is None else deferrable
+        self.cancel_on_kill = cancel_on_kill
+        # What a trigger said with which the task came back.
+        self._event: Mapping[str, Any] | None = None
+
+    def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after batch jobs: read what they brought, and publish."""
+        for one in event["jobs"]:
+            log.info(
+                "batch %s of endpoint %r with %d requests: %s",
+                one["batch"],
+                one["endpoint"],
+                one["requests"],
+                one["ended"],
+            )
+        self._event = event
+        return self.execute(context)
 
     def write(self) -> Manifest | Planned:
         """Run the statement and publish the partition."""
@@ -81,26 +118,81 @@ class AIQueryOperator(TableTask):
 
         text = read_select(self.sql, dialect=self.dialect, variables=self.variables)
         allowed = budgets(self.budget, dag_id=self.dag_id)
-        with self.session(known_endpoints(text), cache=self.cache) as session:
+        with self.session(self._endpoints_of(text), cache=self.cache) as session:
             if self.dialect == "databricks":
                 text = session.lead_names_of(text)
             session.attach_tables_of(text)
             if self.only_plan:
                 estimate = airquery.plan(session.connection, text)
                 return Planned(table=self.table, partition=self.partition, estimate=estimate)
-            run = airquery.run(
-                session.connection,
-                output_statement(text),
-                on_progress=_Progress(every_s=self.progress_every_s),
-                cancel=session.cancel,
-                budget=allowed,
-            )
+            run = self._run(session, output_statement(text), allowed)
             check_spending(run)
             check_ratio(run, self.max_error_ratio)
             published = session.publish(self.table, "FROM _output")
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats, outcome=run.outcome)
+
+    def _endpoints_of(self, text: str) -> airquery.Registry:
+        registry = known_endpoints(text)
+        if self.mode is None:
+            return registry
+        from airquery_airflow.batch_mode import asked_in  # noqa: PLC0415 - few tasks need it
+
+        return asked_in(registry, airquery.endpoint_names(text, registry), self.mode)
+
+    def _run(self, session: Session, text: str, allowed: Sequence[Budget]) -> airquery.Run:
+        """Run the statement; leave the worker while batch jobs are out."""
+        from airquery_airflow.batch_mode import MOST_RETURNS  # noqa: PLC0415 - loads the engine
+
+        returns = self._event["returns"] if self._event else 0
+        try:
+            return airquery.run(
+                session.connection,
+                text,
+                on_progress=_Progress(every_s=self.progress_every_s),
+                cancel=session.cancel,
+                budget=allowed,
+                detach=self.deferrable and returns < MOST_RETURNS,
+            )
+        except JobsOut as out:
+            self._wait_for(out, returns=returns)
+        except Cancelled as stopped:
+            self._cancel_jobs_of(stopped)
+            raise
+
+    def _wait_for(self, out: JobsOut, *, returns: int) -> NoReturn:
+        """Leave the worker until batch jobs are over."""
+        from airquery_airflow.batch_mode import described, named  # noqa: PLC0415 - as above
+        from airquery_airflow.batch_trigger import BatchJobsTrigger  # noqa: PLC0415 - as above
+
+        jobs = described(out.jobs)
+        if self._event and (problem := self._event["problem"]):
+            raise AirflowFailException(
+                f"The triggerer cannot wait for {named(jobs)}. {problem} Declare the endpoint where "
+                "the triggerer runs as it is declared for workers, or give the task "
+                "deferrable=False; then clear it. The jobs go on and are not submitted again."
+            )
+        log.info("leaving the worker until %s is over", named(jobs))
+        self.defer(
+            trigger=BatchJobsTrigger(
+                jobs=jobs, returns=returns, cancel_on_kill=self.cancel_on_kill
+            ),
+            method_name="resume",
+            timeout=self.execution_timeout,
+        )
+
+    def _cancel_jobs_of(self, stopped: Cancelled) -> None:
+        if not self.cancel_on_kill or not stopped.jobs:
+            return
+        from airquery_airflow.batch_mode import cancel_jobs, described  # noqa: PLC0415 - as above
+
+        jobs = described(stopped.jobs)
+        asyncio.run(cancel_jobs(endpoints_named(one["endpoint"] for one in jobs), jobs))
+
+
+def _deferrable(mode: Mode | None) -> bool:
+    return mode == "batch" or conf.getboolean("operators", "default_deferrable", fallback=False)
 
 
 class _Progress:
