@@ -8,24 +8,40 @@ its endpoint.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
 from airquery.errors import Cancelled, JobsOut
+from airquery_airflow.approval import (
+    allowed_alone,
+    ask_person,
+    ceiling_of,
+    check_answer,
+    narrowed,
+    plan_id,
+    remember,
+    remembered,
+    threshold_of,
+    use_up,
+)
+from airquery_airflow.batch_mode import MOST_RETURNS, asked_in, cancel_jobs, described, named
 from airquery_airflow.known_endpoints import endpoints_named, known_endpoints
 from airquery_airflow.manifest import Manifest
+from airquery_airflow.progress import LogProgress
 from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending
 from airquery_airflow.table_task import TableTask
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from airflow.sdk import Context
 
@@ -62,9 +78,19 @@ class AIQueryOperator(TableTask):
             says so. It waits no longer than `execution_timeout`.
         cancel_on_kill: Whether batch jobs are stopped at their provider when a user stops the task.
             Otherwise they go on, and the next run reads what they bring.
+        approve_above: What a run may cost by its plan before a person has to approve it in Airflow:
+            an amount of money, or `requests`, `tokens` and `money`. No run spends more than this,
+            or than what was approved.
+        approval_timeout: How long a person is waited for; then the task fails.
     """
 
-    template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables", "budget")
+    template_fields: Sequence[str] = (
+        *TableTask.template_fields,
+        "sql",
+        "variables",
+        "budget",
+        "approve_above",
+    )
 
     def __init__(
         self,
@@ -80,6 +106,8 @@ class AIQueryOperator(TableTask):
         mode: Mode | None = None,
         deferrable: bool | None = None,
         cancel_on_kill: bool = False,
+        approve_above: float | str | Mapping[str, object] | Budget | None = None,
+        approval_timeout: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -95,8 +123,26 @@ class AIQueryOperator(TableTask):
         self.mode: Mode | None = mode
         self.deferrable = _deferrable(mode) if deferrable is None else deferrable
         self.cancel_on_kill = cancel_on_kill
-        # What a trigger said with which the task came back.
+        self.approve_above = approve_above
+        self.approval_timeout = approval_timeout
+        # What a trigger said with which the task came back, and what it may spend in all.
         self._event: Mapping[str, Any] | None = None
+        self._ceiling: Budget | None = None
+        self._context: Context | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the partition; return its manifest."""
+        return self._go_on(context)
+
+    def approved(
+        self, context: Context, event: Mapping[str, Any], ceiling: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Go on after a person answered, within what was approved."""
+        check_answer(event)
+        if ceiling is not None:
+            self._ceiling = airquery.Budget(**ceiling)
+            remember(context, plan=self._plan_id(), ceiling=self._ceiling)
+        return self._go_on(context)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after batch jobs: read what they brought, and publish."""
@@ -109,7 +155,17 @@ class AIQueryOperator(TableTask):
                 one["ended"],
             )
         self._event = event
-        return self.execute(context)
+        if (ceiling := event.get("ceiling")) is not None:
+            self._ceiling = airquery.Budget(**ceiling)
+        return self._go_on(context)
+
+    def _go_on(self, context: Context) -> dict[str, Any]:
+        self._context = context
+        # Airflow guards `execute` against callers other than its own, such as who came back.
+        returned: dict[str, Any] = inspect.unwrap(TableTask.execute)(self, context)
+        if self.approve_above is not None:
+            use_up(context)
+        return returned
 
     def write(self) -> Manifest | Planned:
         """Run the statement and publish the partition."""
@@ -125,6 +181,8 @@ class AIQueryOperator(TableTask):
             if self.only_plan:
                 estimate = airquery.plan(session.connection, text)
                 return Planned(table=self.table, partition=self.partition, estimate=estimate)
+            if self.approve_above is not None:
+                allowed = narrowed(allowed, self._most(session, text))
             run = self._run(session, output_statement(text), allowed)
             check_spending(run)
             check_ratio(run, self.max_error_ratio)
@@ -133,24 +191,39 @@ class AIQueryOperator(TableTask):
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats, outcome=run.outcome)
 
+    def _most(self, session: Session, text: str) -> Budget:
+        """Return what the run may spend, once nobody has to be asked for it."""
+        if self._ceiling is not None:
+            return self._ceiling
+        threshold = threshold_of(self.approve_above)
+        estimate = airquery.plan(session.connection, text)
+        context = cast("Context", self._context)
+        known = remembered(context, plan=self._plan_id())
+        ceiling = allowed_alone(estimate, threshold=threshold, approved=known)
+        if ceiling is None:
+            planned = Planned(table=self.table, partition=self.partition, estimate=estimate)
+            ceiling = ceiling_of(estimate, threshold)
+            ask_person(self, context, planned, ceiling=ceiling, timeout=self.approval_timeout)
+        self._ceiling = ceiling
+        return ceiling
+
+    def _plan_id(self) -> str:
+        return plan_id(self.sql, str(self.variables), self.table, self.partition)
+
     def _endpoints_of(self, text: str) -> airquery.Registry:
         registry = known_endpoints(text)
         if self.mode is None:
             return registry
-        from airquery_airflow.batch_mode import asked_in  # noqa: PLC0415 - few tasks need it
-
         return asked_in(registry, airquery.endpoint_names(text, registry), self.mode)
 
     def _run(self, session: Session, text: str, allowed: Sequence[Budget]) -> airquery.Run:
         """Run the statement; leave the worker while batch jobs are out."""
-        from airquery_airflow.batch_mode import MOST_RETURNS  # noqa: PLC0415 - loads the engine
-
         returns = self._event["returns"] if self._event else 0
         try:
             return airquery.run(
                 session.connection,
                 text,
-                on_progress=_Progress(every_s=self.progress_every_s),
+                on_progress=LogProgress(every_s=self.progress_every_s),
                 cancel=session.cancel,
                 budget=allowed,
                 detach=self.deferrable and returns < MOST_RETURNS,
@@ -163,8 +236,7 @@ class AIQueryOperator(TableTask):
 
     def _wait_for(self, out: JobsOut, *, returns: int) -> NoReturn:
         """Leave the worker until batch jobs are over."""
-        from airquery_airflow.batch_mode import described, named  # noqa: PLC0415 - as above
-        from airquery_airflow.batch_trigger import BatchJobsTrigger  # noqa: PLC0415 - as above
+        from airquery_airflow.batch_trigger import BatchJobsTrigger  # noqa: PLC0415 - few need it
 
         jobs = described(out.jobs)
         if self._event and (problem := self._event["problem"]):
@@ -176,7 +248,10 @@ class AIQueryOperator(TableTask):
         log.info("leaving the worker until %s is over", named(jobs))
         self.defer(
             trigger=BatchJobsTrigger(
-                jobs=jobs, returns=returns, cancel_on_kill=self.cancel_on_kill
+                jobs=jobs,
+                returns=returns,
+                cancel_on_kill=self.cancel_on_kill,
+                ceiling=None if self._ceiling is None else asdict(self._ceiling),
             ),
             method_name="resume",
             timeout=self.execution_timeout,
@@ -185,36 +260,9 @@ class AIQueryOperator(TableTask):
     def _cancel_jobs_of(self, stopped: Cancelled) -> None:
         if not self.cancel_on_kill or not stopped.jobs:
             return
-        from airquery_airflow.batch_mode import cancel_jobs, described  # noqa: PLC0415 - as above
-
         jobs = described(stopped.jobs)
         asyncio.run(cancel_jobs(endpoints_named(one["endpoint"] for one in jobs), jobs))
 
 
 def _deferrable(mode: Mode | None) -> bool:
     return mode == "batch" or conf.getboolean("operators", "default_deferrable", fallback=False)
-
-
-class _Progress:
-    """Writes a line now and then; the engine calls it far more often."""
-
-    def __init__(self, *, every_s: float) -> None:
-        self._every_s = every_s
-        self._next = time.monotonic() + every_s
-
-    def __call__(self, stats: airquery.RunStats) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + self._every_s
-        log.info(
-            "%d of %d requests answered: %d sent, %d from the journal, %d failed, %.6f %s, %.0f s",
-            stats.answered,
-            stats.requests,
-            stats.sent,
-            stats.from_journal,
-            stats.failed,
-            stats.price,
-            stats.currency,
-            stats.seconds,
-        )

@@ -33,6 +33,7 @@ class BatchJobsTrigger(BaseTrigger):
             `requests` it has.
         returns: How often the task has come back before.
         cancel_on_kill: Whether a user who kills the waiting task (from Airflow 3.3) stops the jobs.
+        ceiling: What the task may spend in all; it is handed back in the event.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class BatchJobsTrigger(BaseTrigger):
         jobs: Sequence[Mapping[str, Any]],
         returns: int = 0,
         cancel_on_kill: bool = False,
+        ceiling: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's own
         self.jobs = jobs
         self.returns = returns
         self.cancel_on_kill = cancel_on_kill
+        self.ceiling = ceiling
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes it again in another process."""
@@ -54,6 +57,7 @@ class BatchJobsTrigger(BaseTrigger):
             "jobs": [dict(one) for one in self.jobs],
             "returns": self.returns,
             "cancel_on_kill": self.cancel_on_kill,
+            "ceiling": None if self.ceiling is None else dict(self.ceiling),
         }
         return f"{__name__}.{type(self).__name__}", given
 
@@ -79,7 +83,12 @@ class BatchJobsTrigger(BaseTrigger):
     def _event(self, ended: Mapping[str, str], problems: Sequence[str]) -> TriggerEvent:
         jobs = [{**one, "ended": ended.get(one["batch"], "unknown")} for one in self.jobs]
         return TriggerEvent(  # type: ignore[no-untyped-call]  # Airflow's own
-            {"jobs": jobs, "returns": self.returns + 1, "problem": " ".join(problems)}
+            {
+                "jobs": jobs,
+                "returns": self.returns + 1,
+                "ceiling": self.ceiling,
+                "problem": " ".join(problems),
+            }
         )
 
 

@@ -42,7 +42,12 @@ class Planned:
 
     def __str__(self) -> str:
         """Say it as lines of a log."""
-        said = [f"dry run of {self.table} [{self.partition}]: nothing is sent, nothing is written"]
+        dry = f"dry run of {self.table} [{self.partition}]: nothing is sent, nothing is written"
+        return "\n".join((dry, *self.lines()))
+
+    def lines(self) -> tuple[str, ...]:
+        """Say of each endpoint what it would be asked, and what is not counted."""
+        said = []
         for one in self.estimate.endpoints:
             price = "of no declared price"
             if one.price is not None:
@@ -52,7 +57,7 @@ class Planned:
                 f"{one.endpoint}: {one.rows} rows, {one.requests} requests, {one.answered} in the "
                 f"journal, {one.new} to send {price}"
             )
-        return "\n".join((*said, *self.estimate.notes))
+        return (*said, *self.estimate.notes)
 
 
 def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list[Budget]:
@@ -73,8 +78,8 @@ def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list
             f"budget: 'per_day' is {daily_bounds!r}. Give {{'money': 20}} or the like."
         )
     return [
-        airquery.Budget(**_bounds(own)),
-        airquery.Budget(**_bounds(daily_bounds), per_day=scope),
+        airquery.Budget(**bounds(own)),
+        airquery.Budget(**bounds(daily_bounds), per_day=scope),
     ]
 
 
@@ -100,7 +105,7 @@ def check_ratio(run: Run, most: float | None) -> None:
         )
 
 
-def _bounds(given: Mapping[str, object]) -> dict[str, Any]:
+def bounds(given: Mapping[str, object]) -> dict[str, Any]:
     """Read bounds that may be what a template rendered: text, and nothing is no bound."""
     found: dict[str, Any] = {}
     for name, value in given.items():

@@ -262,12 +262,12 @@ def test_a_task_that_is_killed_in_its_worker_stops_the_job_only_if_that_was_wish
 ) -> None:
     task = ask(cancel_on_kill=cancels, deferrable=False, progress_every_s=0.0)
     kill = _Kill(task, server)
-    logging.getLogger("airquery_airflow.ai_query").addHandler(kill)
+    logging.getLogger("airquery_airflow.progress").addHandler(kill)
 
     with pytest.raises(AirflowException, match="Batch jobs stay at the provider"):
         resume(task, {"jobs": [], "returns": 0, "problem": ""})
 
-    logging.getLogger("airquery_airflow.ai_query").removeHandler(kill)
+    logging.getLogger("airquery_airflow.progress").removeHandler(kill)
     assert server.batches[0].cancelled is cancels
 
 
@@ -280,7 +280,7 @@ class _Kill(logging.Handler):
         self._server = server
 
     def emit(self, record: logging.LogRecord) -> None:
-        if any(one.looked_at for one in self._server.batches):
+        if record.levelno == logging.INFO and any(one.looked_at for one in self._server.batches):
             self._task.on_kill()
 
 
