@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airquery.answer import Failure
+    from airquery.execute.budget import Amount
     from airquery.execute.departure import JobOut
 
 
@@ -244,9 +245,11 @@ class JobsOut(AirqueryError):
     """All that a statement waits for is in batch jobs, and it was run with `detach`.
 
     `jobs` are those. Running it again reads them once they have ended, and submits nothing twice.
+    `spent` is what this run spent of its budget, without what is in the jobs.
     """
 
     retryable = True
+    spent: Amount | None = None
 
     def __init__(self, jobs: tuple[JobOut, ...]) -> None:
         self.jobs = jobs

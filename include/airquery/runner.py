@@ -118,10 +118,16 @@ def run(
         on_rows=on_rows,
         budgets=budgets,
     )
+    job.statement.detaches = detach
     try:
         finished = _supervised(job, units, on_progress, Departure() if detach else None)
-    except BaseException as problem:
-        _keep_usage(session, job, "jobs_out" if isinstance(problem, JobsOut) else "aborted")
+    except JobsOut as out:
+        _keep_usage(session, job, "jobs_out")
+        if job.statement.spending is not None:
+            out.spent = job.statement.spending.account.spent
+        raise
+    except BaseException:
+        _keep_usage(session, job, "aborted")
         raise
     else:
         note = _keep_usage(session, job, finished.outcome)

@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
 from airquery.errors import Cancelled, JobsOut
+from airquery.execute.budget import Amount
 from airquery_airflow.approval import (
     allowed_alone,
     ask_person,
@@ -35,7 +36,7 @@ from airquery_airflow.batch_mode import MOST_RETURNS, asked_in, cancel_jobs, des
 from airquery_airflow.known_endpoints import endpoints_named, known_endpoints
 from airquery_airflow.manifest import Manifest
 from airquery_airflow.progress import LogProgress
-from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending
+from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending, less
 from airquery_airflow.table_task import TableTask
 
 
@@ -125,9 +126,11 @@ class AIQueryOperator(TableTask):
         self.cancel_on_kill = cancel_on_kill
         self.approve_above = approve_above
         self.approval_timeout = approval_timeout
-        # What a trigger said with which the task came back, and what it may spend in all.
+        # What a trigger said with which the task came back, what it may spend in all, and what it
+        # spent before it came back.
         self._event: Mapping[str, Any] | None = None
         self._ceiling: Budget | None = None
+        self._spent = Amount()
         self._context: Context | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -155,8 +158,9 @@ class AIQueryOperator(TableTask):
                 one["ended"],
             )
         self._event = event
-        if (ceiling := event.get("ceiling")) is not None:
+        if (ceiling := event["carried"].get("ceiling")) is not None:
             self._ceiling = airquery.Budget(**ceiling)
+        self._spent = Amount(**event["carried"].get("spent", {}))
         return self._go_on(context)
 
     def _go_on(self, context: Context) -> dict[str, Any]:
@@ -225,7 +229,7 @@ class AIQueryOperator(TableTask):
                 text,
                 on_progress=LogProgress(every_s=self.progress_every_s),
                 cancel=session.cancel,
-                budget=allowed,
+                budget=[less(one, self._spent) for one in allowed],
                 detach=self.deferrable and returns < MOST_RETURNS,
             )
         except JobsOut as out:
@@ -251,7 +255,10 @@ class AIQueryOperator(TableTask):
                 jobs=jobs,
                 returns=returns,
                 cancel_on_kill=self.cancel_on_kill,
-                ceiling=None if self._ceiling is None else asdict(self._ceiling),
+                carried={
+                    "ceiling": None if self._ceiling is None else asdict(self._ceiling),
+                    "spent": asdict(self._spent.plus(out.spent or Amount())),
+                },
             ),
             method_name="resume",
             timeout=self.execution_timeout,

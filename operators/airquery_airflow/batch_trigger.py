@@ -33,7 +33,7 @@ class BatchJobsTrigger(BaseTrigger):
             `requests` it has.
         returns: How often the task has come back before.
         cancel_on_kill: Whether a user who kills the waiting task (from Airflow 3.3) stops the jobs.
-        ceiling: What the task may spend in all; it is handed back in the event.
+        carried: What the task has to know when it comes back; it is handed on in the event.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class BatchJobsTrigger(BaseTrigger):
         jobs: Sequence[Mapping[str, Any]],
         returns: int = 0,
         cancel_on_kill: bool = False,
-        ceiling: Mapping[str, Any] | None = None,
+        carried: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's own
         self.jobs = jobs
         self.returns = returns
         self.cancel_on_kill = cancel_on_kill
-        self.ceiling = ceiling
+        self.carried = dict(carried or {})
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes it again in another process."""
@@ -57,7 +57,7 @@ class BatchJobsTrigger(BaseTrigger):
             "jobs": [dict(one) for one in self.jobs],
             "returns": self.returns,
             "cancel_on_kill": self.cancel_on_kill,
-            "ceiling": None if self.ceiling is None else dict(self.ceiling),
+            "carried": self.carried,
         }
         return f"{__name__}.{type(self).__name__}", given
 
@@ -86,7 +86,7 @@ class BatchJobsTrigger(BaseTrigger):
             {
                 "jobs": jobs,
                 "returns": self.returns + 1,
-                "ceiling": self.ceiling,
+                "carried": self.carried,
                 "problem": " ".join(problems),
             }
         )

@@ -6,7 +6,7 @@ Whatever a task asks counts for its DAG's day, the scope `dag:<dag_id>`, with or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -17,6 +17,7 @@ from airquery.errors import InvalidSetting, TooManyFailures, suggestion
 
 if TYPE_CHECKING:
     from airquery import Budget, Estimate, Run
+    from airquery.execute.budget import Amount
 
 _BOUNDS = ("requests", "tokens", "money")
 
@@ -81,6 +82,15 @@ def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list
         airquery.Budget(**bounds(own)),
         airquery.Budget(**bounds(daily_bounds), per_day=scope),
     ]
+
+
+def less(budget: Budget, spent: Amount) -> Budget:
+    """Return what is left of a run's budget; that of a day knows what was spent."""
+    if budget.per_day is not None:
+        return budget
+    names = [name for name in _BOUNDS if getattr(budget, name) is not None]
+    left = {name: max(0, getattr(budget, name) - getattr(spent, name)) for name in names}
+    return replace(budget, **left)
 
 
 def check_spending(run: Run) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from airquery.connection import close_engines
 from airquery.errors import JobsOut
+from airquery.execute.budget import Budget
 from airquery.execute.departure import QUIET_S, Departure, WaitedJob, WaitedJobs
 from airquery.journal.sqlite_store import SqliteJournal
 from airquery.testing import BatchScript, EndpointServer, Reply
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
 
 
-def left_by(endpoint: Endpoint, settings: airquery.Settings, sql: str) -> JobsOut:
+def left_by(
+    endpoint: Endpoint, settings: airquery.Settings, sql: str, *, budget: Budget | None = None
+) -> JobsOut:
     with pytest.raises(JobsOut) as out:
-        run_at(endpoint, settings, sql, detach=True)
+        run_at(endpoint, settings, sql, detach=True, budget=budget)
     return out.value
 
 
@@ -97,6 +100,28 @@ def test_a_refused_row_of_a_job_that_was_left_fails_in_the_run_that_reads_it(
     assert (sizes(server), run.stats.failed) == ([3], 1)
 
 
+def test_what_came_before_and_what_is_out_count_in_the_budget_of_a_run_that_may_go(
+    server: EndpointServer, settings: airquery.Settings
+) -> None:
+    long = BatchScript(running=1_000_000)
+    server.script_batches(BatchScript(running=0, ends="expired", answered=2), long)
+    endpoint, sql = batched(server), asked(5, "failOnError => false")
+    budget = Budget(requests=5)
+    server.hold_batches()
+    spent = [left_by(endpoint, settings, sql, budget=budget).spent]
+    server.hold_batches(held=False)
+    # What goes again was counted when it was first sent.
+    spent.append(left_by(endpoint, settings, sql, budget=budget).spent)
+    more = asked(6, "failOnError => false")
+    spent.append(left_by(endpoint, settings, more, budget=Budget(requests=3)).spent)
+    server.batches[1].looks = long.running
+    run = run_at(endpoint, settings, more, budget=Budget(requests=3), detach=True)
+
+    assert [one and one.requests for one in spent] == [0, 2, 0]
+    assert (sizes(server), run.outcome, run.stats.sent) == ([5, 3], "budget_stopped", 3)
+    assert [row["result"] for row in rows_of(run)] == [*(f"row {i}" for i in range(5)), None]
+
+
 @pytest.mark.parametrize("cache", ["refresh", "off"])
 def test_what_the_journal_would_not_hand_to_the_next_run_is_waited_for(
     server: EndpointServer, settings: airquery.Settings, cache: str
@@ -163,6 +188,8 @@ def test_jobs_hold_requests_if_all_are_out_and_every_request_is_in_one() -> None
     assert jobs.hold({b"a", b"c"})
     assert not jobs.hold({b"a", b"d"})
     assert not jobs.hold(set())
+    jobs.put_off(b"d")
+    assert jobs.hold({b"a", b"d"})
     assert jobs.counts() == ((0, 2), (0, 1))
     assert jobs.told() == (
         " Batch jobs stay at the provider (one, two), and running it again reads them."

@@ -188,11 +188,14 @@ def test_who_comes_back_from_a_batch_is_not_asked_again_and_bound_by_the_same(
     server.hold_batches(held=False)
     server.batches[0].looks = 2
 
-    ceiling = left.value.trigger.ceiling
-    event = {"jobs": [], "returns": 1, "problem": "", "ceiling": ceiling}
+    carried = left.value.trigger.carried
+    event = {"jobs": [], "returns": 1, "problem": "", "carried": carried}
     manifest = ask(mode="batch", approve_above=0, partition="2026-10-03").resume(context(), event)
 
-    assert ceiling == {"requests": None, "tokens": None, "money": 100.0, "per_day": None}
+    assert carried == {
+        "ceiling": {"requests": None, "tokens": None, "money": 100.0, "per_day": None},
+        "spent": {"requests": 0, "tokens": 0, "money": 0.0},
+    }
     assert manifest["requests_sent"] == 3
 
 

@@ -219,7 +219,7 @@ def test_after_too_many_returns_or_without_deferral_the_worker_waits(
     server.hold_batches(held=False)
 
     in_worker = execute(ask(deferrable=False))
-    event = {"jobs": [], "returns": MOST_RETURNS, "problem": ""}
+    event = {"jobs": [], "returns": MOST_RETURNS, "problem": "", "carried": {}}
     at_last = resume(ask(ASK.replace("Say", "Tell")), event)
 
     assert (in_worker["requests_sent"], at_last["requests_sent"]) == (3, 3)
@@ -265,7 +265,7 @@ def test_a_task_that_is_killed_in_its_worker_stops_the_job_only_if_that_was_wish
     logging.getLogger("airquery_airflow.progress").addHandler(kill)
 
     with pytest.raises(AirflowException, match="Batch jobs stay at the provider"):
-        resume(task, {"jobs": [], "returns": 0, "problem": ""})
+        resume(task, {"jobs": [], "returns": 0, "problem": "", "carried": {}})
 
     logging.getLogger("airquery_airflow.progress").removeHandler(kill)
     assert server.batches[0].cancelled is cancels

@@ -97,9 +97,9 @@ class Job:
         )
         for statement in self.waited:
             if over:
-                statement.drop_job(known.job)
+                statement.jobs.drop(known.job)
             else:
-                statement.note_job(known)
+                statement.jobs.note(known)
 
 
 def pause_s(polls: int, batch: Batch) -> float:

@@ -214,6 +214,8 @@ class BatchLane:
                     sent.append(one)
                 case "wait":
                     self._unafforded.append(one)
+                    for statement in one.flight.waiting:
+                        statement.jobs.put_off(one.flight.request.key)
                 case failure:
                     self._fail([one.flight], failure)
         return sent
@@ -251,6 +253,7 @@ class BatchLane:
             job.late.append(parcel)
         else:
             job.parcels[parcel.flights[0].request.key] = parcel
+        self._owner.reserve_paid(parcel.flights[0])
         parcel.mark(on_wire=True)
         return job
 

@@ -64,6 +64,9 @@ class BatchOwner(Owner, Protocol):
     async def unanswered(self, flights: Sequence[Flight]) -> list[Flight]:
         """Settle those that the journal answers by now; return the others."""
 
+    def reserve_paid(self, flight: Flight) -> None:
+        """Count what an earlier run pays for in the budget of the run that reads it."""
+
     def keep(
         self, endpoint: Endpoint, key: bytes, body: bytes, *, latency_s: float
     ) -> Future[None]:

@@ -6,6 +6,7 @@ nobody has to stay: whoever runs it again finds the same jobs, and pays nothing 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -47,47 +48,60 @@ class WaitedJob:
 
 
 class WaitedJobs:
-    """The jobs that one statement waits for. Whoever uses them keeps others out."""
+    """The jobs that one statement waits for. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, WaitedJob] = {}
+        self._put_off: set[bytes] = set()
+        self._lock = threading.Lock()
 
     def note(self, job: WaitedJob) -> None:
         """Take what is known of a job now."""
-        self._jobs[job.job] = job
+        with self._lock:
+            self._jobs[job.job] = job
 
     def drop(self, job: str) -> None:
         """Forget a job: it is not waited for any more."""
-        self._jobs.pop(job, None)
+        with self._lock:
+            self._jobs.pop(job, None)
+
+    def put_off(self, key: bytes) -> None:
+        """Note a request that a budget has no room for until others have ended."""
+        with self._lock:
+            self._put_off.add(key)
 
     def told(self) -> str:
         """Say what becomes of them without the statement; nothing, if there are none."""
-        if not self._jobs:
+        with self._lock:
+            names = ", ".join(self._jobs)
+        if not names:
             return ""
-        names = ", ".join(self._jobs)
         return f" Batch jobs stay at the provider ({names}), and running it again reads them."
 
     def counts(self) -> tuple[tuple[int, int], ...]:
         """Return of each how many of how many requests have ended."""
-        return tuple((one.done, len(one.keys)) for one in self._jobs.values())
+        with self._lock:
+            return tuple((one.done, len(one.keys)) for one in self._jobs.values())
 
     def out(self) -> tuple[JobOut, ...]:
         """Return those that the provider has."""
-        return tuple(
-            JobOut(endpoint=one.endpoint, job=one.job, batch=one.batch, requests=len(one.keys))
-            for one in self._jobs.values()
-            if one.batch is not None
-        )
+        with self._lock:
+            return tuple(
+                JobOut(endpoint=one.endpoint, job=one.job, batch=one.batch, requests=len(one.keys))
+                for one in self._jobs.values()
+                if one.batch is not None
+            )
 
     def hold(self, keys: AbstractSet[bytes]) -> bool:
-        """Tell whether there are jobs, all of them are out, and each of `keys` is in one."""
-        jobs = self._jobs.values()
-        if not keys or not all(one.is_out for one in jobs):
-            return False
-        # Of 200,000 keys a set takes some milliseconds: not before it can be that all are in.
-        if sum(len(one.keys) for one in jobs) < len(keys):
-            return False
-        return keys <= {key for one in jobs for key in one.keys}
+        """Tell whether there are jobs, all of them out, and each of `keys` is in one or put off."""
+        with self._lock:
+            jobs = self._jobs.values()
+            if not jobs or not keys or not all(one.is_out for one in jobs):
+                return False
+            # Of 200,000 keys a set takes some milliseconds: not before it can be that all are in.
+            if sum(len(one.keys) for one in jobs) + len(self._put_off) < len(keys):
+                return False
+            return keys <= self._put_off.union(*(one.keys for one in jobs))
 
 
 class Departure:

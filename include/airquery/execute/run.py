@@ -210,6 +210,10 @@ class Engine:
             self._loop.run_in_executor(None, self._refresh_spending)
         return self._in_flight.admit(flight, day)
 
+    def reserve_paid(self, flight: Flight) -> None:
+        """Count what an earlier run pays for in the budget of the run that reads it."""
+        self._in_flight.reserve_paid(flight)
+
     def _today(self) -> date:
         return utc_day(self._clock.time())
 

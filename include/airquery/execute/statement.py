@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
-    from airquery.execute.departure import JobOut, WaitedJob
+    from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
@@ -81,7 +81,7 @@ class Statement:
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
     `per_day` what all who name a day's budget send. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
-    be, None for any age. `left` counts the requests that were taken over from processes which ended
+    be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the requests that were taken over from processes which ended
     without a word.
     """
 
@@ -120,8 +120,9 @@ class Statement:
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
-        self._jobs = WaitedJobs()
-        # The batch jobs to whose provider it left them.
+        self.jobs = WaitedJobs()
+        self.detaches = False
+        # The batch jobs that it left to their providers.
         self.left_jobs: tuple[JobOut, ...] = ()
 
     @property
@@ -164,30 +165,18 @@ class Statement:
         """Raise `Cancelled` if somebody stopped it, and say what goes on without it."""
         if not self.cancel.is_set():
             return
-        with self._lock:
-            told, out = self._jobs.told(), self._jobs.out()
-        self.cancel.check(and_then=told, jobs=out)
-
-    def note_job(self, job: WaitedJob) -> None:
-        """Note how far a batch job is that it waits for."""
-        with self._lock:
-            self._jobs.note(job)
-
-    def drop_job(self, job: str) -> None:
-        """Note that it does not wait for a batch job any more."""
-        with self._lock:
-            self._jobs.drop(job)
+        self.cancel.check(and_then=self.jobs.told(), jobs=self.jobs.out())
 
     def all_out(self) -> bool:
         """Tell whether all it waits for is in batch jobs that nobody has to stay for."""
         with self._lock:
-            return self._jobs.hold(self._open.keys())
+            return self.jobs.hold(self._open.keys())
 
     def go(self) -> None:
         """Leave its batch jobs to their provider, if all it waits for is in them."""
         with self._lock:
-            if self._jobs.hold(self._open.keys()):
-                self.left_jobs = self._jobs.out()
+            if self.jobs.hold(self._open.keys()):
+                self.left_jobs = self.jobs.out()
 
     def abandon(self) -> None:
         """Let nobody work for it any more: its rows are not wanted."""
@@ -391,7 +380,7 @@ class Statement:
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""
         with self._lock:
-            return self._counters.at(seconds, collected=self.collected, batches=self._jobs.counts())
+            return self._counters.at(seconds, collected=self.collected, batches=self.jobs.counts())
 
     def _is_full(self) -> bool:
         return len(self._ahead if self.paced else self._open) >= self._window
