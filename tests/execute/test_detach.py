@@ -47,21 +47,21 @@ def test_it_goes_once_its_job_is_submitted_and_a_later_process_reads_the_job(
     assert (sizes(server), run.stats.sent, run.notes) == ([3], 3, ())
 
 
-def test_who_stays_in_the_process_finds_the_job_too_and_no_claim_is_left(
+def test_when_it_has_gone_no_claim_is_left_and_the_same_process_finds_the_job_too(
     server: EndpointServer, settings: airquery.Settings
 ) -> None:
     endpoint = batched(server)
     server.hold_batches()
     first = left_by(endpoint, settings, asked(3))
+    with closing(SqliteJournal(settings.journal_path())) as journal:
+        claimed, jobs = journal.holders(), journal.jobs.jobs()
     second = left_by(endpoint, settings, asked(3))
     server.hold_batches(held=False)
     run = run_at(endpoint, settings, asked(3))
 
+    assert (claimed, [job.batch for job in jobs]) == ([], ["batch-0"])
     assert first.jobs == second.jobs
     assert (sizes(server), run.stats.sent, run.notes) == ([3], 3, ())
-    close_engines()
-    with closing(SqliteJournal(settings.journal_path())) as journal:
-        assert (journal.jobs.jobs(), journal.holders()) == ([], [])
 
 
 def test_what_came_is_kept_and_what_goes_again_is_out_in_another_job(
