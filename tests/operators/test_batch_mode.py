@@ -151,12 +151,24 @@ def test_a_retry_waits_for_the_same_job_and_a_rerun_pays_nothing(
     assert rows(ROWS) == SAID
 
 
-def test_what_waits_holds_no_key(execute: Execute, server: EndpointServer) -> None:
+def test_who_waits_reads_the_key_from_the_connection_and_holds_none(
+    execute: Execute, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRQUERY_ENDPOINT_LLM")
+    connection = {
+        "conn_type": "airquery_endpoint",
+        "host": f"{server.url}/v1",
+        "password": KEY,
+        "extra": {"model": "m", "mode": "batch", "batch": QUICK},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_LLM", json.dumps(connection))
     trigger = left_by(execute, ask())
     server.hold_batches(held=False)
 
-    assert KEY not in repr(trigger)
-    assert KEY not in json.dumps(fired(trigger))
+    event = fired(trigger)
+
+    assert (event["jobs"][0]["ended"], event["problem"]) == ("completed", "")
+    assert KEY not in repr(trigger) + json.dumps(event)
 
 
 def test_the_trigger_looks_again_when_the_provider_is_away(
