@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airquery.answer import Failure
-    from airquery.execute.budget import Amount
     from airquery.execute.departure import JobOut
+    from airquery.execute.stats import RunStats
 
 
 # The condition of a row that was not asked, as its run's budget had no room for it.
@@ -245,11 +245,11 @@ class JobsOut(AirqueryError):
     """All that a statement waits for is in batch jobs, and it was run with `detach`.
 
     `jobs` are those. Running it again reads them once they have ended, and submits nothing twice.
-    `spent` is what this run spent of its budget, without what is in the jobs.
+    `stats` are the counters of this run, without what is in the jobs.
     """
 
     retryable = True
-    spent: Amount | None = None
+    stats: RunStats | None = None
 
     def __init__(self, jobs: tuple[JobOut, ...]) -> None:
         self.jobs = jobs

@@ -123,8 +123,7 @@ def run(
         finished = _supervised(job, units, on_progress, Departure() if detach else None)
     except JobsOut as out:
         _keep_usage(session, job, "jobs_out")
-        if job.statement.spending is not None:
-            out.spent = job.statement.spending.account.spent
+        out.stats = job.stats()
         raise
     except BaseException:
         _keep_usage(session, job, "aborted")

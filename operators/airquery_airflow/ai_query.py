@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
 from airquery.errors import Cancelled, JobsOut
-from airquery.execute.budget import Amount
+from airquery.execute.stats import RunStats
 from airquery_airflow.approval import (
     allowed_alone,
     ask_person,
@@ -33,6 +33,7 @@ from airquery_airflow.approval import (
     use_up,
 )
 from airquery_airflow.batch_mode import MOST_RETURNS, asked_in, cancel_jobs, described, named
+from airquery_airflow.earlier import Earlier
 from airquery_airflow.known_endpoints import endpoints_named, known_endpoints
 from airquery_airflow.manifest import Manifest
 from airquery_airflow.progress import LogProgress
@@ -127,10 +128,10 @@ class AIQueryOperator(TableTask):
         self.approve_above = approve_above
         self.approval_timeout = approval_timeout
         # What a trigger said with which the task came back, what it may spend in all, and what it
-        # spent before it came back.
+        # asked before it came back.
         self._event: Mapping[str, Any] | None = None
         self._ceiling: Budget | None = None
-        self._spent = Amount()
+        self._earlier = Earlier()
         self._context: Context | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -160,7 +161,7 @@ class AIQueryOperator(TableTask):
         self._event = event
         if (ceiling := event["carried"].get("ceiling")) is not None:
             self._ceiling = airquery.Budget(**ceiling)
-        self._spent = Amount(**event["carried"].get("spent", {}))
+        self._earlier = Earlier(**event["carried"].get("earlier", {}))
         return self._go_on(context)
 
     def _go_on(self, context: Context) -> dict[str, Any]:
@@ -193,7 +194,8 @@ class AIQueryOperator(TableTask):
             published = session.publish(self.table, "FROM _output")
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
-        return Manifest.of(published, asked=run.stats, outcome=run.outcome)
+        asked = self._earlier.and_last(run.stats)
+        return Manifest.of(published, asked=asked, outcome=run.outcome)
 
     def _most(self, session: Session, text: str) -> Budget:
         """Return what the run may spend, once nobody has to be asked for it."""
@@ -229,7 +231,7 @@ class AIQueryOperator(TableTask):
                 text,
                 on_progress=LogProgress(every_s=self.progress_every_s),
                 cancel=session.cancel,
-                budget=[less(one, self._spent) for one in allowed],
+                budget=[less(one, self._earlier.spent) for one in allowed],
                 detach=self.deferrable and returns < MOST_RETURNS,
             )
         except JobsOut as out:
@@ -257,7 +259,7 @@ class AIQueryOperator(TableTask):
                 cancel_on_kill=self.cancel_on_kill,
                 carried={
                     "ceiling": None if self._ceiling is None else asdict(self._ceiling),
-                    "spent": asdict(self._spent.plus(out.spent or Amount())),
+                    "earlier": asdict(self._earlier.then(out.stats or RunStats())),
                 },
             ),
             method_name="resume",

@@ -108,16 +108,16 @@ def test_what_came_before_and_what_is_out_count_in_the_budget_of_a_run_that_may_
     endpoint, sql = batched(server), asked(5, "failOnError => false")
     budget = Budget(requests=5)
     server.hold_batches()
-    spent = [left_by(endpoint, settings, sql, budget=budget).spent]
+    spent = [left_by(endpoint, settings, sql, budget=budget).stats]
     server.hold_batches(held=False)
     # What goes again was counted when it was first sent.
-    spent.append(left_by(endpoint, settings, sql, budget=budget).spent)
+    spent.append(left_by(endpoint, settings, sql, budget=budget).stats)
     more = asked(6, "failOnError => false")
-    spent.append(left_by(endpoint, settings, more, budget=Budget(requests=3)).spent)
+    spent.append(left_by(endpoint, settings, more, budget=Budget(requests=3)).stats)
     server.batches[1].looks = long.running
     run = run_at(endpoint, settings, more, budget=Budget(requests=3), detach=True)
 
-    assert [one and one.requests for one in spent] == [0, 2, 0]
+    assert [one and one.sent for one in spent] == [0, 2, 0]
     assert (sizes(server), run.outcome, run.stats.sent) == ([5, 3], "budget_stopped", 3)
     assert [row["result"] for row in rows_of(run)] == [*(f"row {i}" for i in range(5)), None]
 

@@ -194,7 +194,14 @@ def test_who_comes_back_from_a_batch_is_not_asked_again_and_bound_by_the_same(
 
     assert carried == {
         "ceiling": {"requests": None, "tokens": None, "money": 100.0, "per_day": None},
-        "spent": {"requests": 0, "tokens": 0, "money": 0.0},
+        "earlier": {
+            "sent": 0,
+            "failed": 0,
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "price": 0.0,
+            "currency": "",
+        },
     }
     assert manifest["requests_sent"] == 3
 

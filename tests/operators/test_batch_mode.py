@@ -218,11 +218,15 @@ def test_what_goes_again_is_waited_for_again_but_not_for_ever(
         resume(ask(), event)
     close_engines()
     server.batches[1].looks = 1_000_000
-    manifest = resume(ask(), {**event, "returns": MOST_RETURNS})
-
     again = left.value.trigger
+    back = {"jobs": [], "problem": "", "returns": MOST_RETURNS, "carried": again.carried}
+    manifest = resume(ask(), back)
+
     assert (again.jobs[0]["batch"], again.jobs[0]["requests"], again.returns) == ("batch-1", 2, 1)
-    assert (sizes(server), manifest["requests_sent"], manifest["failed"]) == ([3, 2], 2, 0)
+    # The manifest tells what was paid in all, before and after.
+    assert (sizes(server), again.carried["earlier"]["sent"]) == ([3, 2], 1)
+    paid = [manifest[name] for name in ("requests_sent", "from_journal", "failed", "price")]
+    assert paid == [3, 0, 0, 3.0]
 
 
 def test_after_too_many_returns_or_without_deferral_the_worker_waits(
