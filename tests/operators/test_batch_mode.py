@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -112,18 +113,42 @@ class WhenLeaving(logging.Handler):
             self._server.hold_batches(held=False)
 
 
+class Kill(logging.Handler):
+    """Kills a task once it tells how far it is and its job has been looked at."""
+
+    def __init__(self, task: AIQueryOperator, server: EndpointServer) -> None:
+        super().__init__()
+        self._task = task
+        self._server = server
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.INFO and any(one.looked_at for one in self._server.batches):
+            self._task.on_kill()
+
+
+@contextmanager
+def heard(name: str, handler: logging.Handler) -> Iterator[None]:
+    """Let a handler hear what a module logs."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 @pytest.mark.usefixtures("metadata_database")
 def test_in_a_dag_the_task_defers_lands_what_came_and_publishes(
     dag: DAG, rows: Rows, server: EndpointServer
 ) -> None:
     ask(dag=dag)
-    logger, handler = logging.getLogger("airquery_airflow.ai_query"), WhenLeaving(server)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
 
-    ran = run_day(dag, date(2026, 10, 3))
+    with heard("airquery_airflow.ai_query", WhenLeaving(server)):
+        ran = run_day(dag, date(2026, 10, 3))
 
-    logger.removeHandler(handler)
     manifest = ran.returned["ask"]
     assert (ran.state, ran.tasks) == ("success", {"ask": "success"})
     assert (manifest["requests_sent"], manifest["price"], manifest["rows"]) == (3, 3.0, 3)
@@ -277,27 +302,15 @@ def test_a_task_that_is_killed_in_its_worker_stops_the_job_only_if_that_was_wish
     server: EndpointServer, cancels: bool
 ) -> None:
     task = ask(cancel_on_kill=cancels, deferrable=False, progress_every_s=0.0)
-    kill = _Kill(task, server)
-    logging.getLogger("airquery_airflow.progress").addHandler(kill)
+    came = {"jobs": [], "returns": 0, "problem": "", "carried": {}}
 
-    with pytest.raises(AirflowException, match="Batch jobs stay at the provider"):
-        resume(task, {"jobs": [], "returns": 0, "problem": "", "carried": {}})
+    with (
+        heard("airquery_airflow.progress", Kill(task, server)),
+        pytest.raises(AirflowException, match="Batch jobs stay at the provider"),
+    ):
+        resume(task, came)
 
-    logging.getLogger("airquery_airflow.progress").removeHandler(kill)
     assert server.batches[0].cancelled is cancels
-
-
-class _Kill(logging.Handler):
-    """Kills a task once it tells how far it is and its job has been looked at."""
-
-    def __init__(self, task: AIQueryOperator, server: EndpointServer) -> None:
-        super().__init__()
-        self._task = task
-        self._server = server
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.INFO and any(one.looked_at for one in self._server.batches):
-            self._task.on_kill()
 
 
 def test_the_mode_of_the_task_goes_before_that_of_the_endpoint(
