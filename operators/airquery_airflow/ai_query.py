@@ -139,13 +139,12 @@ class AIQueryOperator(TableTask):
         return self._go_on(context)
 
     def approved(
-        self, context: Context, event: Mapping[str, Any], ceiling: Mapping[str, Any] | None = None
+        self, context: Context, event: Mapping[str, Any], ceiling: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Go on after a person answered, within what was approved."""
         check_answer(event)
-        if ceiling is not None:
-            self._ceiling = airquery.Budget(**ceiling)
-            remember(context, plan=self._plan_id(), ceiling=self._ceiling)
+        self._ceiling = airquery.Budget(**ceiling)
+        remember(context, plan=self._plan_id(), ceiling=self._ceiling)
         return self._go_on(context)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class AIQueryOperator(TableTask):
         self._context = context
         # Airflow guards `execute` against callers other than its own, such as who came back.
         returned: dict[str, Any] = inspect.unwrap(TableTask.execute)(self, context)
-        if self.approve_above is not None:
+        if self.approve_above is not None and not self.only_plan:
             use_up(context)
         return returned
 
