@@ -9,6 +9,7 @@ import pytest
 
 from airquery import errors
 from airquery.answer import Failure
+from airquery.execute.departure import JobOut
 
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ RAISED = (
     errors.TooManyFailures(failed=2, requests=3, ratio=0.5, example=FAILURE),
     errors.GroupsFailed([("DE", 2, 3)], ratio=0.5, example=FAILURE),
     errors.Cancelled("a"),
+    errors.JobsOut((JobOut(endpoint="llm", job="j", batch="b", requests=3),)),
     errors.JournalError("a"),
     errors.WarehouseError("a"),
     errors.QualityError("a"),

@@ -15,6 +15,7 @@
     ├── TooManyFailures         more rows failed than maxErrorRatio allows
     │   └── GroupsFailed        more rows of a group did; names the groups
     ├── Cancelled               somebody stopped the statement; what was answered is kept
+    ├── JobsOut                 its answers come in batch jobs, and nobody has to wait for them
     ├── JournalError            the journal cannot be used; names the file or database
     ├── WarehouseError          a table cannot be read or written; names the table
     └── QualityError            a suite cannot be read, or a table did not meet it
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airquery.answer import Failure
+    from airquery.execute.departure import JobOut
+    from airquery.execute.stats import RunStats
 
 
 # The condition of a row that was not asked, as its run's budget had no room for it.
@@ -229,9 +232,31 @@ class GroupsFailed(TooManyFailures):
 
 
 class Cancelled(AirqueryError):
-    """A statement was stopped from outside. What was answered stays in the journal."""
+    """A statement was stopped from outside. What was answered stays in the journal.
+
+    `jobs` are the batch jobs that it left at their providers.
+    """
 
     retryable = True
+    jobs: tuple[JobOut, ...] = ()
+
+
+class JobsOut(AirqueryError):
+    """All that a statement waits for is in batch jobs, and it was run with `detach`.
+
+    `jobs` are those. Running it again reads them once they have ended, and submits nothing twice.
+    `stats` are the counters of this run, without what is in the jobs.
+    """
+
+    retryable = True
+    stats: RunStats | None = None
+
+    def __init__(self, jobs: tuple[JobOut, ...]) -> None:
+        self.jobs = jobs
+        super().__init__(
+            f"The answers are still to come, in {', '.join(map(str, jobs))}. Running it again waits "
+            "for the same jobs and submits nothing twice."
+        )
 
 
 class JournalError(AirqueryError):

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
-from airquery.errors import AirqueryError, JournalError
+from airquery.errors import AirqueryError, JobsOut, JournalError
 from airquery.execute.budget import budgets_of, outcome_of
+from airquery.execute.departure import Departure
 from airquery.execute.statement import Cancel
 from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
@@ -77,6 +78,7 @@ def run(
     on_rows: Callable[[pa.RecordBatch], None] | None = None,
     cancel: Cancel | None = None,
     budget: Budget | Sequence[Budget] | None = None,
+    detach: bool = False,
     clock: Clock | None = None,
 ) -> Run:
     """Run one or more statements, their requests answered ahead.
@@ -94,12 +96,15 @@ def run(
         budget: the most that may be spent by this run, or on a day by all that name it. Rows that it
             has no room for are not asked: they end as AI_FUNCTION_BUDGET_EXCEEDED, and running
             again with more asks only for them.
+        detach: do not wait for batch jobs: once all that is missing is in jobs that were submitted,
+            raise `JobsOut`. Running it again goes on from there.
         clock: where `seconds` are read.
 
     Raises:
         StatementError, ConfigurationError: before the first request.
         BudgetExceeded: a row was not asked under failOnError => true.
         RowFailed: a row failed under failOnError => true.
+        JobsOut: with `detach`, the answers are still to come.
         Cancelled: `cancel` was set. KeyboardInterrupt passes through once the work has stopped.
         duckdb.Error: anything DuckDB itself refuses.
     """
@@ -113,8 +118,13 @@ def run(
         on_rows=on_rows,
         budgets=budgets,
     )
+    job.statement.detaches = detach
     try:
-        finished = _supervised(job, units, on_progress)
+        finished = _supervised(job, units, on_progress, Departure() if detach else None)
+    except JobsOut as out:
+        _keep_usage(session, job, "jobs_out")
+        out.stats = job.stats()
+        raise
     except BaseException:
         _keep_usage(session, job, "aborted")
         raise
@@ -159,7 +169,10 @@ def prepared(
 
 
 def _supervised(
-    job: Job, units: Sequence[Unit], on_progress: Callable[[RunStats], None] | None
+    job: Job,
+    units: Sequence[Unit],
+    on_progress: Callable[[RunStats], None] | None,
+    departure: Departure | None,
 ) -> Run:
     """Wait for a job where signals arrive; whatever happens here stops it first."""
     worker = threading.Thread(target=job.work, args=(units,), name="airquery-run", daemon=True)
@@ -168,6 +181,8 @@ def _supervised(
         while not job.done.wait(SLICE_S):
             if on_progress is not None:
                 on_progress(job.stats())
+            if departure is not None:
+                _let_go(job, departure)
             if job.statement.cancel.is_set():
                 job.connection.interrupt()
     except BaseException as problem:
@@ -191,3 +206,15 @@ def _supervised(
         latencies_s=job.statement.latencies_s(),
         notes=tuple(job.notes),
     )
+
+
+def _let_go(job: Job, departure: Departure) -> None:
+    """Let a statement leave its batch jobs to their provider, once it waits for nothing else."""
+    stats = job.stats()
+    if departure.may_go(
+        all_out=job.statement.all_out(),
+        collected=stats.collected,
+        requests=stats.requests,
+        now=stats.seconds,
+    ):
+        job.statement.go()

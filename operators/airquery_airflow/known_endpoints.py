@@ -6,6 +6,8 @@ an Airflow connection of that id.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 import airquery
@@ -13,10 +15,25 @@ from airquery.errors import UnknownEndpoint
 from airquery_airflow.hook import EndpointHook
 
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
 def known_endpoints(sql: str) -> airquery.Registry:
     """Return the known endpoints, with a connection for each one that is not among them."""
     registry = airquery.Registry.read()
-    for name in airquery.endpoint_names(sql, registry):
+    return _with_connections(registry, airquery.endpoint_names(sql, registry))
+
+
+def endpoints_named(names: Iterable[str]) -> dict[str, airquery.Endpoint]:
+    """Return the endpoints of these names. Raises `UnknownEndpoint` or `InvalidEndpoint`."""
+    wanted = sorted(set(names))
+    registry = _with_connections(airquery.Registry.read(), wanted)
+    return {name: registry.get(name) for name in wanted}
+
+
+def _with_connections(registry: airquery.Registry, names: Iterable[str]) -> airquery.Registry:
+    for name in names:
         if name in registry.names():
             continue
         try:

@@ -6,7 +6,7 @@ Whatever a task asks counts for its DAG's day, the scope `dag:<dag_id>`, with or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -17,6 +17,7 @@ from airquery.errors import InvalidSetting, TooManyFailures, suggestion
 
 if TYPE_CHECKING:
     from airquery import Budget, Estimate, Run
+    from airquery.execute.budget import Amount
 
 _BOUNDS = ("requests", "tokens", "money")
 
@@ -42,7 +43,12 @@ class Planned:
 
     def __str__(self) -> str:
         """Say it as lines of a log."""
-        said = [f"dry run of {self.table} [{self.partition}]: nothing is sent, nothing is written"]
+        dry = f"dry run of {self.table} [{self.partition}]: nothing is sent, nothing is written"
+        return "\n".join((dry, *self.lines()))
+
+    def lines(self) -> tuple[str, ...]:
+        """Say of each endpoint what it would be asked, and what is not counted."""
+        said = []
         for one in self.estimate.endpoints:
             price = "of no declared price"
             if one.price is not None:
@@ -52,7 +58,7 @@ class Planned:
                 f"{one.endpoint}: {one.rows} rows, {one.requests} requests, {one.answered} in the "
                 f"journal, {one.new} to send {price}"
             )
-        return "\n".join((*said, *self.estimate.notes))
+        return (*said, *self.estimate.notes)
 
 
 def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list[Budget]:
@@ -73,9 +79,18 @@ def budgets(given: Mapping[str, object] | Budget | None, *, dag_id: str) -> list
             f"budget: 'per_day' is {daily_bounds!r}. Give {{'money': 20}} or the like."
         )
     return [
-        airquery.Budget(**_bounds(own)),
-        airquery.Budget(**_bounds(daily_bounds), per_day=scope),
+        airquery.Budget(**bounds(own)),
+        airquery.Budget(**bounds(daily_bounds), per_day=scope),
     ]
+
+
+def less(budget: Budget, spent: Amount) -> Budget:
+    """Return what is left of a run's budget; that of a day knows what was spent."""
+    if budget.per_day is not None:
+        return budget
+    names = [name for name in _BOUNDS if getattr(budget, name) is not None]
+    left = {name: max(0, getattr(budget, name) - getattr(spent, name)) for name in names}
+    return replace(budget, **left)
 
 
 def check_spending(run: Run) -> None:
@@ -100,7 +115,7 @@ def check_ratio(run: Run, most: float | None) -> None:
         )
 
 
-def _bounds(given: Mapping[str, object]) -> dict[str, Any]:
+def bounds(given: Mapping[str, object]) -> dict[str, Any]:
     """Read bounds that may be what a template rendered: text, and nothing is no bound."""
     found: dict[str, Any] = {}
     for name, value in given.items():

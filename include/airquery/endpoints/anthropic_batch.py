@@ -81,6 +81,11 @@ class AnthropicBatch:
         """Read the description of a batch."""
         return _state(wire.json_object(body))
 
+    def cancel(self, endpoint: Endpoint, batch: str) -> HttpRequest:
+        """Write the request that stops a batch."""
+        url = _url(endpoint, f"/{quote(batch, safe='')}/cancel")
+        return wire.post(with_version(endpoint), url, {})
+
     def list_url(self, endpoint: Endpoint, after: str | None) -> str:
         """Return where batches are listed."""
         url = _url(endpoint)

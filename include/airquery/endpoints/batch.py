@@ -91,6 +91,9 @@ class BatchWire(Protocol):
     def state(self, body: bytes) -> BatchState | None:
         """Read the description of a batch."""
 
+    def cancel(self, endpoint: Endpoint, batch: str) -> HttpRequest:
+        """Write the request that stops a batch; its reply describes the batch."""
+
     def list_url(self, endpoint: Endpoint, after: str | None) -> str:
         """Return where batches are listed, the newest first, from the one after `after`."""
 

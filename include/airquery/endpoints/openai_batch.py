@@ -92,6 +92,11 @@ class OpenAIBatch:
         """Read the description of a batch."""
         return _state(wire.json_object(body))
 
+    def cancel(self, endpoint: Endpoint, batch: str) -> HttpRequest:
+        """Write the request that stops a batch."""
+        url = wire.url(endpoint, f"/batches/{quote(batch, safe='')}/cancel")
+        return wire.post(endpoint, url, {})
+
     def list_url(self, endpoint: Endpoint, after: str | None) -> str:
         """Return where batches are listed."""
         url = wire.url(endpoint, "/batches")

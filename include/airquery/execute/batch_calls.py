@@ -56,6 +56,11 @@ class BatchCalls:
         reply = await self._get(lambda known: self._wire.state_url(known, batch))
         return reply if isinstance(reply, Failure) else self._state(reply.body)
 
+    async def cancel(self, batch: str) -> BatchState | Failure:
+        """Stop a batch. What it has answered by then stays there to be read."""
+        reply = await self._post(lambda known: self._wire.cancel(known, batch))
+        return reply if isinstance(reply, Failure) else self._state(reply.body)
+
     async def find(self, job: BatchJob, *, foreign: set[str]) -> BatchState | Failure | None:
         """Look for a job's batch among all batches; None if there is none but `foreign` ones."""
         after: str | None = None

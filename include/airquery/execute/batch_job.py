@@ -13,6 +13,7 @@ from airquery.answer import Answer, Failure
 from airquery.endpoints.adapters import adapter_for
 from airquery.endpoints.failures import read_failure
 from airquery.endpoints.redaction import redact, sentence
+from airquery.execute.departure import WaitedJob
 from airquery.execute.retry import wait_before_next
 from airquery.request import Request
 
@@ -44,10 +45,11 @@ class Job:
     read waits in `late`, and what is to be sent once more is in `again`, with the seconds until
     then. `is_kept` says that the journal knows of it, `may_be_there` that the provider may, and
     `is_adopted` that its batch was found in the provider's list; `foreign` are batches that were
-    found so and turned out to be another's.
+    found so and turned out to be another's. `is_running` says that the provider said so.
     """
 
     record: BatchJob
+    endpoint: str
     parcels: dict[bytes, Parcel] = field(default_factory=dict)
     lines: list[bytes] = field(default_factory=list)
     late: list[Parcel] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Job:
     is_read: bool = False
     may_be_there: bool = False
     is_adopted: bool = False
+    is_running: bool = False
     foreign: set[str] = field(default_factory=set)
     done: int = 0
     waited: set[Statement] = field(default_factory=set)
@@ -65,13 +68,38 @@ class Job:
         """Return what messages call it."""
         return self.record.batch or f"of job {self.record.id}"
 
+    @property
+    def is_out(self) -> bool:
+        """Tell whether another process would find it, and what of it is not remembered is nothing."""
+        return (
+            self.is_running
+            and self.is_kept
+            and not self.is_read
+            and all(one.flights[0].cache == "reuse" for one in self.parcels.values())
+        )
+
+    @property
+    def is_left(self) -> bool:
+        """Tell whether it is out and nobody waits for it here."""
+        return self.is_out and not any(one.flights[0].waiting for one in self.parcels.values())
+
     def note(self, *, done: int | None = None, over: bool = False) -> None:
         """Tell all who wait for it how far it is, or that it is over."""
         self.done = self.done if done is None else done
         self.waited |= {s for one in self.parcels.values() for s in one.flights[0].waiting}
+        known = WaitedJob(
+            endpoint=self.endpoint,
+            job=self.record.id,
+            batch=self.record.batch,
+            done=self.done,
+            keys=self.record.keys,
+            is_out=self.is_out,
+        )
         for statement in self.waited:
-            requests = None if over else len(self.record.keys)
-            statement.note_batch(self.record.id, done=self.done, requests=requests)
+            if over:
+                statement.jobs.drop(known.job)
+            else:
+                statement.jobs.note(known)
 
 
 def pause_s(polls: int, batch: Batch) -> float:

@@ -88,6 +88,7 @@ class BatchLane:
         self._unafforded: list[Written] = []
         self._active: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._works: dict[str, asyncio.Task[None]] = {}
         self._alarm: asyncio.Task[None] | None = None
 
     def add(self, parcels: Sequence[Parcel]) -> None:
@@ -106,6 +107,14 @@ class BatchLane:
         self._unafforded.clear()
         if self._all_collected():
             self._dispatch(whole=True)
+
+    def part(self) -> None:
+        """Leave the jobs to their provider that are out and that nobody waits for here any more."""
+        for job in [one for one in self._active.values() if one.is_left]:
+            self._works.pop(job.record.id).cancel()
+            del self._active[job.record.id]
+            for parcel in job.parcels.values():
+                parcel.mark(on_wire=False)
 
     def _take(self, parcel: Parcel) -> None:
         """Write a request as it will be sent."""
@@ -205,6 +214,8 @@ class BatchLane:
                     sent.append(one)
                 case "wait":
                     self._unafforded.append(one)
+                    for statement in one.flight.waiting:
+                        statement.jobs.put_off(one.flight.request.key)
                 case failure:
                     self._fail([one.flight], failure)
         return sent
@@ -218,6 +229,7 @@ class BatchLane:
         )
         job = Job(
             record,
+            self._endpoint.name,
             parcels={one.flight.request.key: one.parcel for one in written},
             lines=[one.line for one in written],
             is_kept=remembered,
@@ -235,12 +247,13 @@ class BatchLane:
                 record.batch,
                 len(record.keys),
             )
-            job = Job(record, may_be_there=True)
+            job = Job(record, self._endpoint.name, may_be_there=True)
             self._watch(job)
         if job.is_read:
             job.late.append(parcel)
         else:
             job.parcels[parcel.flights[0].request.key] = parcel
+        self._owner.reserve_paid(parcel.flights[0])
         parcel.mark(on_wire=True)
         return job
 
@@ -249,7 +262,7 @@ class BatchLane:
         for parcel in job.parcels.values():
             parcel.mark(on_wire=True)
         job.note()
-        self._begin(self._work(job))
+        self._works[job.record.id] = self._begin(self._work(job))
 
     async def _work(self, job: Job) -> None:
         """Bring a job to its end; whatever happens, each of its requests ends or goes again."""
@@ -262,7 +275,7 @@ class BatchLane:
         except Exception as problem:
             log.exception("batch job ended in a defect job=%s", job.record.id)
             self._fail_job(job, unsendable(problem))
-        del self._active[job.record.id]
+        del self._active[job.record.id], self._works[job.record.id]
         job.note(over=True)
         wait_s = max((wait_s for wait_s, _ in job.again), default=0.0)
         again = [*job.late, *(parcel for _, parcel in job.again)]

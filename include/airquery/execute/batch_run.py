@@ -64,6 +64,9 @@ class BatchOwner(Owner, Protocol):
     async def unanswered(self, flights: Sequence[Flight]) -> list[Flight]:
         """Settle those that the journal answers by now; return the others."""
 
+    def reserve_paid(self, flight: Flight) -> None:
+        """Count what an earlier run pays for in the budget of the run that reads it."""
+
     def keep(
         self, endpoint: Endpoint, key: bytes, body: bytes, *, latency_s: float
     ) -> Future[None]:
@@ -178,6 +181,9 @@ class BatchRun:
             except JournalError:
                 # It is found again by our name for it.
                 log.warning("batch job without its name job=%s", job.record.id, exc_info=True)
+        if state.phase == "running":
+            job.is_running = True
+            job.note()
 
     async def _ended(self, job: Job) -> BatchState | Failure:
         """Wait until the provider is done with a job."""
@@ -198,7 +204,8 @@ class BatchRun:
                 continue
             failing_since = None
             log.debug("batch %s %s %d/%d", state.batch, state.phase, state.done, state.requests)
-            if state.phase != "running":
+            job.is_running = state.phase == "running"
+            if not job.is_running:
                 return state
             job.note(done=state.done)
 

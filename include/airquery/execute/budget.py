@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 Verdict: TypeAlias = Literal["send", "wait", "refuse"]
-RunOutcome: TypeAlias = Literal["complete", "partial", "budget_stopped", "aborted"]
+RunOutcome: TypeAlias = Literal["complete", "partial", "budget_stopped", "jobs_out", "aborted"]
 
 # Before an endpoint's name: what is spent on it a day, whoever asks.
 OF_ENDPOINT: Final = "endpoint:"

@@ -108,6 +108,18 @@ class InFlight:
                     refusal = refusal or verdict
         return "wait" if waits or refusal is None else refusal
 
+    def reserve_paid(self, flight: Flight) -> None:
+        """Reserve what an earlier run pays for of the run's budget, whether or not there is room.
+
+        Only for a run that may go: what went before it and what comes after it are one.
+        """
+        with self._lock:
+            spending = flight.payer.spending
+            if flight.payer.detaches and spending is not None and not flight.reserved:
+                amount = spending.expected(flight.request)
+                spending.reserve(flight.request, amount)
+                flight.reserved = ((spending, amount),)
+
     def closed(
         self, statement: Statement, endpoints: Iterable[Endpoint], day: date
     ) -> dict[str, Failure]:

@@ -59,6 +59,11 @@ class Lanes:
         for lane in lanes:
             lane.look_again()
 
+    def part(self) -> None:
+        """Leave batch jobs to their providers that nobody waits for here any more."""
+        for lane in self._batch_lanes.values():
+            lane.part()
+
     async def close(self) -> None:
         """Let go of the connections."""
         if self._exchange is not None:

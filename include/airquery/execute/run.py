@@ -179,8 +179,18 @@ class Engine:
         self._loop.call_soon_threadsafe(self._lanes.look_again)
 
     def release(self, statement: Statement) -> None:
-        """Drop what only this statement still wants and what is not on the wire."""
-        if orphans := self._in_flight.leave(statement):
+        """Drop what only this statement still wants and what is not on the wire.
+
+        One that went leaves its batch jobs to whoever asks for their answers next.
+        """
+        orphans = self._in_flight.leave(statement)
+        if orphans and statement.left_jobs:
+            parted = threading.Event()
+            self._loop.call_soon_threadsafe(self._part, orphans, parted)
+            # The process may end next, and what it still claims would be taken for lost.
+            parted.wait(STOP_TIMEOUT_S)
+            self._journal.drain(timeout_s=STOP_TIMEOUT_S)
+        elif orphans:
             self._loop.call_soon_threadsafe(self._abandon, orphans)
 
     def close(self) -> None:
@@ -204,6 +214,10 @@ class Engine:
         if self._in_flight.stale(self._clock.monotonic(), day):
             self._loop.run_in_executor(None, self._refresh_spending)
         return self._in_flight.admit(flight, day)
+
+    def reserve_paid(self, flight: Flight) -> None:
+        """Count what an earlier run pays for in the budget of the run that reads it."""
+        self._in_flight.reserve_paid(flight)
 
     def _today(self) -> date:
         return utc_day(self._clock.time())
@@ -320,10 +334,18 @@ class Engine:
         for lane, parcels in lanes.items():
             lane.add(parcels)
 
+    def _part(self, flights: Sequence[Flight], parted: threading.Event) -> None:
+        self._lanes.part()
+        self._abandon(flights)
+        parted.set()
+
     def _abandon(self, flights: Sequence[Flight]) -> None:
-        for flight in flights:
-            if not flight.on_wire:
-                self.give_up([flight])
+        reserved = any(flight.reserved for flight in flights)
+        unsent = [flight for flight in flights if not flight.on_wire]
+        dropped = [one.request.key for one in unsent if self._in_flight.drop_unwanted([one])]
+        if reserved and dropped:
+            self._loop.call_soon(self._lanes.look_again)
+        self._journal.release(dropped)
 
     async def _stop(self) -> None:
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]

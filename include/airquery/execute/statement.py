@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airquery.answer import Failure
-from airquery.errors import BUDGET_EXCEEDED, Cancelled, TooManyFailures, raised_by
+from airquery.errors import BUDGET_EXCEEDED, Cancelled, JobsOut, TooManyFailures, raised_by
 from airquery.execute.answers import Answers
 from airquery.execute.breaker import Breaker
+from airquery.execute.departure import WaitedJobs
 from airquery.execute.groups import Groups
 from airquery.execute.ledger import Ledger
 from airquery.execute.stats import Counters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
+    from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.stats import RunStats
     from airquery.request import Request
@@ -48,13 +50,18 @@ class Cancel:
         """Tell whether somebody stopped it."""
         return self._flag.is_set()
 
-    def check(self, *, and_then: str = "") -> None:
-        """Raise `Cancelled` if somebody stopped it; `and_then` is what else there is to say."""
+    def check(self, *, and_then: str = "", jobs: tuple[JobOut, ...] = ()) -> None:
+        """Raise `Cancelled`, with the `jobs` that it leaves, if somebody stopped it.
+
+        `and_then` is what else there is to say.
+        """
         if self._flag.is_set():
-            raise Cancelled(
+            stopped = Cancelled(
                 "The statement was cancelled. Its answers so far are in the journal: running it "
                 f"again asks only for the rest.{and_then}"
             )
+            stopped.jobs = jobs
+            raise stopped
 
 
 @dataclass(slots=True)
@@ -74,7 +81,7 @@ class Statement:
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
     `per_day` what all who name a day's budget send. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
-    be, None for any age. `left` counts the requests that were taken over from processes which ended
+    be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the requests that were taken over from processes which ended
     without a word.
     """
 
@@ -113,8 +120,10 @@ class Statement:
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
-        # The batch jobs that it waits for: how many of how many requests have ended.
-        self._batches: dict[str, tuple[int, int]] = {}
+        self.jobs = WaitedJobs()
+        self.detaches = False
+        # The batch jobs that it left to their providers.
+        self.left_jobs: tuple[JobOut, ...] = ()
 
     @property
     def refusal(self) -> Failure | None:
@@ -126,9 +135,11 @@ class Statement:
         """Raise `Cancelled` if somebody stopped it.
 
         Raises `EndpointRefused` after a fatal failure, `RowFailed` if a strict request failed,
-        `BudgetExceeded` if it was not sent.
+        `BudgetExceeded` if it was not sent, `JobsOut` if it went.
         """
         self.check_cancelled()
+        if self.left_jobs:
+            raise JobsOut(self.left_jobs)
         if self._abandoned:
             raise Cancelled("The statement's rows are not wanted any more.")
         if self._fatal is not None:
@@ -152,22 +163,20 @@ class Statement:
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` if somebody stopped it, and say what goes on without it."""
-        with self._lock:
-            names = ", ".join(self._batches)
-        left = (
-            f" Batch jobs stay at the provider ({names}), and running it again reads them."
-            if names
-            else ""
-        )
-        self.cancel.check(and_then=left)
+        if not self.cancel.is_set():
+            return
+        self.cancel.check(and_then=self.jobs.told(), jobs=self.jobs.out())
 
-    def note_batch(self, job: str, *, done: int, requests: int | None) -> None:
-        """Note how far a batch job is that it waits for; without `requests` it does not any more."""
+    def all_out(self) -> bool:
+        """Tell whether all it waits for is in batch jobs that nobody has to stay for."""
         with self._lock:
-            if requests is None:
-                self._batches.pop(job, None)
-            else:
-                self._batches[job] = (done, requests)
+            return self.jobs.hold(self._open.keys())
+
+    def go(self) -> None:
+        """Leave its batch jobs to their provider, if all it waits for is in them."""
+        with self._lock:
+            if self.jobs.hold(self._open.keys()):
+                self.left_jobs = self.jobs.out()
 
     def abandon(self) -> None:
         """Let nobody work for it any more: its rows are not wanted."""
@@ -371,9 +380,7 @@ class Statement:
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""
         with self._lock:
-            return self._counters.at(
-                seconds, collected=self.collected, batches=tuple(self._batches.values())
-            )
+            return self._counters.at(seconds, collected=self.collected, batches=self.jobs.counts())
 
     def _is_full(self) -> bool:
         return len(self._ahead if self.paced else self._open) >= self._window

@@ -85,7 +85,9 @@ class Claims:
         # Which time a key was taken: a release is void once its key was taken again.
         self._taken: dict[bytes, int] = {}
         self._times = 0
-        self._inbox: queue.SimpleQueue[list[tuple[bytes, int]] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[list[tuple[bytes, int]] | threading.Event | None] = (
+            queue.SimpleQueue()
+        )
         self._closed = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="airquery-claims", daemon=True)
         self._keeper.start()
@@ -109,6 +111,12 @@ class Claims:
             mine = [(key, self._taken[key]) for key in keys if key in self._taken]
         if mine:
             self._inbox.put(mine)
+
+    def drain(self, *, timeout_s: float) -> None:
+        """Wait until what was released so far is given back, but no longer."""
+        reached = threading.Event()
+        self._inbox.put(reached)
+        reached.wait(timeout_s)
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Note that keys were answered, and their claims deleted with that."""
@@ -138,6 +146,9 @@ class Claims:
             if given_back is None:
                 self._leave()
                 return
+            if isinstance(given_back, threading.Event):
+                given_back.set()
+                continue
             try:
                 self._give_back(given_back)
                 if time.monotonic() >= renew_at:

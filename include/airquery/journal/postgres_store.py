@@ -83,6 +83,10 @@ class PostgresJournal:
         """Let others send what this process claimed and will not answer."""
         self._claims.release(keys)
 
+    def drain(self, *, timeout_s: float) -> None:
+        """Wait until others may send what was released, but no longer."""
+        self._claims.drain(timeout_s=timeout_s)
+
     def holders(self) -> list[Holder]:
         """Count what each process has claimed and not answered. Raises `JournalError`."""
         return self._claims.holders()

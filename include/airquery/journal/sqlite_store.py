@@ -105,6 +105,10 @@ class SqliteJournal:
         """Let others send what this process claimed and will not answer."""
         self._claims.release(keys)
 
+    def drain(self, *, timeout_s: float) -> None:
+        """Wait until others may send what was released, but no longer."""
+        self._claims.drain(timeout_s=timeout_s)
+
     def holders(self) -> list[Holder]:
         """Count what each process has claimed and not answered. Raises `JournalError`."""
         with self._explained():

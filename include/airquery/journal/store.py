@@ -42,7 +42,10 @@ class Journal(Protocol):
         """Count what each process has claimed and not answered. Raises `JournalError`."""
 
     def release(self, keys: Sequence[bytes]) -> None:
-        """Let others send what this process claimed and will not answer."""
+        """Let others send what this process claimed and will not answer, soon."""
+
+    def drain(self, *, timeout_s: float) -> None:
+        """Wait until others may send what was released, but no longer."""
 
     def append(self, record: Record, *, replace: bool = False) -> Future[None]:
         """Keep a record; the future is done when it would survive a loss of power.

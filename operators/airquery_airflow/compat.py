@@ -1,0 +1,54 @@
+"""What only some of the supported versions of Airflow have, found by looking for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import airflow.sdk.exceptions
+from airflow.sdk import timezone
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from airflow.sdk import BaseOperator, Context
+
+
+class StateStore(Protocol):
+    """What a task of Airflow 3.3 keeps from one of its tries to the next."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what is kept under a key."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a JSON value."""
+
+    def delete(self, key: str) -> None:
+        """Keep it no longer."""
+
+
+def state_store(context: Context) -> StateStore | None:
+    """Return the store of a task's state; None before Airflow 3.3."""
+    store: StateStore | None = context.get("task_state_store")
+    return store
+
+
+def wait_for_person(
+    task: BaseOperator,
+    *,
+    ti_id: Any,
+    options: Sequence[str],
+    method_name: str,
+    kwargs: Mapping[str, Any],
+    timeout: timedelta | None,
+) -> NoReturn:
+    """Let a task wait for the answer to what it asked: from 3.3 on without a triggerer."""
+    awaiting = getattr(airflow.sdk.exceptions, "TaskAwaitingInput", None)
+    if awaiting is not None:
+        raise awaiting(method_name=method_name, kwargs=dict(kwargs), timeout=timeout)
+    from airflow.providers.standard.triggers.hitl import HITLTrigger  # noqa: PLC0415 - before 3.3
+
+    until = None if timeout is None else timezone.utcnow() + timeout
+    trigger = HITLTrigger(ti_id=ti_id, options=list(options), params={}, timeout_datetime=until)
+    task.defer(trigger=trigger, method_name=method_name, kwargs=dict(kwargs))
