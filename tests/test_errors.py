@@ -33,6 +33,7 @@ RAISED = (
     errors.Cancelled("a"),
     errors.JournalError("a"),
     errors.WarehouseError("a"),
+    errors.UnknownTable("a"),
     errors.QualityError("a"),
 )
 

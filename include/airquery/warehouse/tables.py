@@ -16,7 +16,7 @@ import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from airquery.errors import WarehouseError, suggestion
+from airquery.errors import UnknownTable, WarehouseError, suggestion
 from airquery.quoting import quoted
 from airquery.warehouse.increments import Advance, advance_of, new_rows
 from airquery.warehouse.names import TableName, check_partition, local_root
@@ -177,7 +177,7 @@ class Warehouse:
         table = find(name, self._uri(name), self._storage_options)
         if table is None:
             hint = suggestion(str(name), self.tables()) if self._folder else "Check its name."
-            raise WarehouseError(f"There is no table {name} under {self._root}. {hint}")
+            raise UnknownTable(f"There is no table {name} under {self._root}. {hint}")
         return table
 
 
