@@ -179,11 +179,12 @@ def _supervised(
             on_progress(job.stats())
         raise
     worker.join()
+    if on_progress is not None:
+        # Also of a statement that failed: whoever tells of it needs the last figures.
+        on_progress(job.stats())
     if job.problem is not None:
         job.statement.check_cancelled()
         raise job.problem
-    if on_progress is not None:
-        on_progress(job.stats())
     return Run(
         table=job.table,
         stats=job.stats(),

@@ -8,7 +8,6 @@ its endpoint.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +90,7 @@ class AIQueryOperator(TableTask):
             run = airquery.run(
                 session.connection,
                 output_statement(text),
-                on_progress=_Progress(every_s=self.progress_every_s),
+                on_progress=self.progress.asked,
                 cancel=session.cancel,
                 budget=allowed,
             )
@@ -101,28 +100,3 @@ class AIQueryOperator(TableTask):
         for condition, count in Counter(one.condition for one in run.failures).most_common():
             log.warning("%d requests failed with %s", count, condition)
         return Manifest.of(published, asked=run.stats, outcome=run.outcome)
-
-
-class _Progress:
-    """Writes a line now and then; the engine calls it far more often."""
-
-    def __init__(self, *, every_s: float) -> None:
-        self._every_s = every_s
-        self._next = time.monotonic() + every_s
-
-    def __call__(self, stats: airquery.RunStats) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + self._every_s
-        log.info(
-            "%d of %d requests answered: %d sent, %d from the journal, %d failed, %.6f %s, %.0f s",
-            stats.answered,
-            stats.requests,
-            stats.sent,
-            stats.from_journal,
-            stats.failed,
-            stats.price,
-            stats.currency,
-            stats.seconds,
-        )

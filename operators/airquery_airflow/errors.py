@@ -36,7 +36,7 @@ from airquery_airflow.failures import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airquery.answer import Failure
 
@@ -60,18 +60,21 @@ _SERVER_FAULT = 500
 
 
 @contextmanager
-def airflow_errors(about: str = "") -> Iterator[None]:
+def airflow_errors(about: Callable[[], str] | None = None) -> Iterator[None]:
     """Turn errors of the engine, and of SQL that cannot run, into Airflow's.
 
-    `about` is said first: whose task it is, such as the table and the partition.
+    What `about` returns is said first: whose the error is, such as the table and the partition.
     """
-    said = f"{about}: " if about else ""
     try:
         yield
     except AirqueryError as error:
-        raise _kind(error)(f"{said}{error}") from error
+        raise _kind(error)(_said(about, str(error))) from error
     except _WRONG_SQL as error:
-        raise AirflowFailException(f"{said}The SQL cannot be run. {error}") from error
+        raise AirflowFailException(_said(about, f"The SQL cannot be run. {error}")) from error
+
+
+def _said(about: Callable[[], str] | None, message: str) -> str:
+    return message if about is None else f"{about()}: {message}"
 
 
 def _kind(error: AirqueryError) -> type[AirflowException]:

@@ -112,7 +112,8 @@ class EvaluateOperator(TableTask):
         )
         with self.session() as session:
             session.warehouse.attach(session.connection, self.source, self.truth)
-            by_field = comparison.scores(session.connection, partition=self.partition)
+            with self.progress.step("Comparing the rows", percent=session.percent):
+                by_field = comparison.scores(session.connection, partition=self.partition)
             overall = total(by_field)
             _create_output(session.connection, (*by_field, overall))
             published = session.publish(self.table, "FROM _output")

@@ -73,13 +73,14 @@ class NewRowsOperator(TableTask):
             session.connection, self.source, target=self.table, most_commits=most
         )
         session.cancel.check()
-        published = session.warehouse.publish(
-            self.table,
-            session.connection.sql(f"FROM {TableName.parse(self.source).sql}"),
-            partition=self.partition,
-            run_number=session.run_number,
-            advance=advance,
-        )
+        with self.progress.step(f"Taking what is new in {self.source}"):
+            published = session.warehouse.publish(
+                self.table,
+                session.connection.sql(f"FROM {TableName.parse(self.source).sql}"),
+                partition=self.partition,
+                run_number=session.run_number,
+                advance=advance,
+            )
         if not published.written:
             raise AirflowException(
                 f"Batch {self.partition!r} of {self.table!r} was not written: an attempt that "

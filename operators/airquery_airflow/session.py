@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airquery.execute.flight import Cache
+    from airquery_airflow.progress import Progress
 
     ConfigValue: TypeAlias = str | int | float | bool | list[str]
 
@@ -48,6 +49,7 @@ class Session:
     partition: str
     run_number: int
     cancel: airquery.Cancel
+    progress: Progress
 
     def attach_tables_of(self, sql: str) -> None:
         """Make a view of every table of the warehouse that a statement reads.
@@ -74,7 +76,12 @@ class Session:
 
     def create_output(self, sql: str) -> None:
         """Run a SELECT into the temporary table `_output`, without ai_query."""
-        self.connection.execute(output_statement(sql))
+        with self.progress.step("Running the statement", percent=self.percent):
+            self.connection.execute(output_statement(sql))
+
+    def percent(self) -> float:
+        """Return how far DuckDB is with what it runs; negative where it does not know."""
+        return self.connection.query_progress()
 
     def output_texts(self, column: str, *, limit: int) -> list[str]:
         """Return the first values of a column of `_output` as text."""
@@ -87,12 +94,13 @@ class Session:
         Raises `Cancelled` for a task that was killed.
         """
         self.cancel.check()
-        published = self.warehouse.publish(
-            table,
-            self.connection.sql(query),
-            partition=self.partition,
-            run_number=self.run_number,
-        )
+        with self.progress.step(f"Writing {table}"):
+            published = self.warehouse.publish(
+                table,
+                self.connection.sql(query),
+                partition=self.partition,
+                run_number=self.run_number,
+            )
         if not published.written:
             raise AirflowException(
                 f"Partition {self.partition!r} of {table!r} was not written: an attempt that began "
@@ -119,6 +127,7 @@ def open_session(
     partition: str,
     run_number: int,
     cancel: airquery.Cancel,
+    progress: Progress,
     warehouse: str | None = None,
     config: Mapping[str, ConfigValue] | None = None,
     registry: airquery.Registry | None = None,
@@ -141,6 +150,9 @@ def open_session(
                 database=":memory:", registry=registry, settings=settings, config=bounded
             )
         with closing(connection):
+            # DuckDB knows how far it is only while it counts for a bar; none is drawn.
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
             yield Session(
                 connection=connection,
                 warehouse=airquery.Warehouse(warehouse or settings.warehouse),
@@ -148,4 +160,5 @@ def open_session(
                 partition=partition,
                 run_number=run_number,
                 cancel=cancel,
+                progress=progress,
             )

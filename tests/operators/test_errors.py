@@ -114,7 +114,7 @@ def test_what_somebody_can_do_about_an_error_is_its_class(
 
 
 def test_the_error_begins_with_what_it_is_about() -> None:
-    with pytest.raises(AirflowException) as caught, airflow_errors("Table 's.t'"):
+    with pytest.raises(AirflowException) as caught, airflow_errors(lambda: "Table 's.t'"):
         raise Cancelled("Stopped.")
 
     assert str(caught.value) == "Table 's.t': Stopped."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction
-from airflow.sdk.module_loading import import_string
 
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, retry_policy
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airquery_airflow.testing import DayRun
 
 
-UNDEFINED: type[Exception] = import_string("jinja2.UndefinedError")
+UNDEFINED: type[Exception] = import_module("jinja2").UndefinedError
 
 
 def run_against(

@@ -149,6 +149,11 @@ class Warehouse:
         check_partition(name, partition)
         return files_of(name, self._open(name), partition)
 
+    def address(self, table: str) -> str:
+        """Return where a table is or would be, as a URL."""
+        uri = self._uri(TableName.parse(table))
+        return uri if self._folder is None else f"file://{uri}"
+
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()

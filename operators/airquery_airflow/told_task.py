@@ -1,0 +1,169 @@
+"""What all operators share: a task on one partition of one table that tells what it does.
+
+How far it is goes to the log and the task's state, what came of it to XCom and its outlets, what it
+read and wrote to OpenLineage. A kill stops what it is doing. An error says whose it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+import airquery
+from airquery_airflow.compat import task_state_store
+from airquery_airflow.progress import Progress
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow.sdk import Context
+
+
+log = logging.getLogger(__name__)
+
+_INTERRUPT_EVERY_S = 0.05
+
+
+class ToldTask(BaseOperator):
+    """Work on one partition of one table, and tell of it.
+
+    Args:
+        table: The table, as `schema.table`.
+        partition: Which partition of it. The default names the same one in a scheduled, a
+            backfilled and a manual run.
+        warehouse: The root of the tables; without it, what `AIRQUERY_WAREHOUSE` says.
+    """
+
+    template_fields: Sequence[str] = ("table", "partition", "warehouse")
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+    ui_color = "#e8f0fe"
+
+    progress_every_s: float = 10.0
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        partition: str = "{{ partition_key or ds }}",
+        warehouse: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.partition = partition
+        self.warehouse = warehouse
+        # Made when the task runs: an operator is copied and stored before.
+        self._progress: Progress | None = None
+        self._cancel: airquery.Cancel | None = None
+        self._interrupts: list[Callable[[], object]] = []
+
+    @property
+    def progress(self) -> Progress:
+        """Return what tells how far this attempt is."""
+        if self._progress is None:
+            self._progress = Progress(every_s=self.progress_every_s)
+        return self._progress
+
+    @property
+    def cancel(self) -> airquery.Cancel:
+        """Return the flag that a kill of this attempt sets."""
+        if self._cancel is None:
+            self._cancel = airquery.Cancel()
+        return self._cancel
+
+    @contextmanager
+    def telling(self, context: Context) -> Iterator[None]:
+        """Tell of the work inside, and turn its errors into Airflow's."""
+        # DuckDB and the engine are loaded when a task runs, never when a DAG is parsed.
+        from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
+
+        check_partition(self.partition)
+        self._progress = Progress(store=task_state_store(context), every_s=self.progress_every_s)
+        try:
+            with airflow_errors(self._about):
+                self.cancel.check()
+                yield
+                self.cancel.check()
+        except BaseException:
+            self.progress.finish("failed", {})
+            raise
+
+    def tell(self, context: Context, summary: Mapping[str, Any], *, state: str = "done") -> None:
+        """Give what came of the task to its outlets and its state: names and numbers only.
+
+        An alias among the outlets stands for the table that the task is about, which becomes an
+        asset of the name and the address of the table.
+        """
+        numbers = {name: value for name, value in summary.items() if _is_number(value)}
+        self.progress.finish(state, numbers)
+        for outlet in self.outlets:
+            if isinstance(outlet, AssetAlias):
+                context["outlet_events"][outlet].add(self._asset(), extra=dict(summary))
+            elif isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = dict(summary)
+
+    @contextmanager
+    def interruptible(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Let a kill of the task call `interrupt` while the work inside lasts.
+
+        Raises `Cancelled` if the task was killed before.
+        """
+        self._interrupts.append(interrupt)
+        try:
+            self.cancel.check()
+            yield
+        finally:
+            self._interrupts.remove(interrupt)
+
+    def on_kill(self) -> None:
+        """Stop what the task is doing: it will not publish.
+
+        What runs now is interrupted at once, and what is begun after it until the task has noticed.
+        """
+        self.cancel.set()
+        self._interrupt()
+        threading.Thread(target=self._keep_interrupting, name="airquery-kill", daemon=True).start()
+
+    def _keep_interrupting(self) -> None:
+        while self._interrupts:
+            self._interrupt()
+            time.sleep(_INTERRUPT_EVERY_S)
+
+    def _interrupt(self) -> None:
+        for interrupt in tuple(self._interrupts):
+            interrupt()
+
+    def _asset(self) -> Asset:
+        root = self.warehouse or airquery.Settings.read().warehouse
+        return Asset(name=self.table, uri=airquery.Warehouse(root).address(self.table))
+
+    def _about(self) -> str:
+        """Say whose an error is: the table, the partition, and how far the requests were."""
+        about = f"Table {self.table!r}, partition {self.partition!r}"
+        told = self.progress.record
+        if told.get("requests"):
+            about += (
+                f" ({told['answered']} of {told['requests']} requests answered, "
+                f"{told['failed']} failed)"
+            )
+        return about
+
+
+def check_partition(partition: str) -> None:
+    """Refuse a partition that a template rendered to nothing."""
+    if partition.strip() in {"", "None"}:
+        raise AirflowFailException(
+            "No partition is named. Give the run a logical date or a partition key."
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
