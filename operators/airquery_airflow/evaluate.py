@@ -111,7 +111,7 @@ class EvaluateOperator(TableTask):
             fields=tuple(self.fields),
         )
         with self.session() as session:
-            session.warehouse.attach(session.connection, self.source, self.truth)
+            session.attach(self.source, self.truth)
             with self.progress.step("Comparing the rows", percent=session.percent):
                 by_field = comparison.scores(session.connection, partition=self.partition)
             overall = total(by_field)

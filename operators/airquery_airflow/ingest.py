@@ -65,6 +65,7 @@ class IngestOperator(TableTask):
             with self.progress.step("Looking at the files"):
                 files = reader.create_view(session.connection, folder=session.folder)
             self.progress.count(files=len(files))
+            self.lineage.reads(*reader.sources)
             session.attach_tables_of(self.sql)
             session.create_output(self.sql)
             published = session.publish(self.table, "FROM _output")

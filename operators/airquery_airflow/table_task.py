@@ -75,6 +75,7 @@ class TableTask(ToldTask):
                 run_number=self._run_number,
                 cancel=self.cancel,
                 progress=self.progress,
+                lineage=self.lineage,
                 warehouse=self.warehouse,
                 config=self.duckdb_config,
                 registry=registry,

@@ -17,12 +17,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 import airquery
 from airquery_airflow.compat import task_state_store
+from airquery_airflow.lineage import Lineage
 from airquery_airflow.progress import Progress
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 
@@ -62,6 +64,7 @@ class ToldTask(BaseOperator):
         self.warehouse = warehouse
         # Made when the task runs: an operator is copied and stored before.
         self._progress: Progress | None = None
+        self._lineage: Lineage | None = None
         self._cancel: airquery.Cancel | None = None
         self._interrupts: list[Callable[[], object]] = []
 
@@ -71,6 +74,13 @@ class ToldTask(BaseOperator):
         if self._progress is None:
             self._progress = Progress(every_s=self.progress_every_s)
         return self._progress
+
+    @property
+    def lineage(self) -> Lineage:
+        """Return what this attempt has read and written so far."""
+        if self._lineage is None:
+            self._lineage = Lineage()
+        return self._lineage
 
     @property
     def cancel(self) -> airquery.Cancel:
@@ -86,6 +96,7 @@ class ToldTask(BaseOperator):
         from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
 
         check_partition(self.partition)
+        self._lineage = Lineage()
         self._progress = Progress(store=task_state_store(context), every_s=self.progress_every_s)
         try:
             with airflow_errors(self._about):
@@ -93,6 +104,7 @@ class ToldTask(BaseOperator):
                 yield
                 self.cancel.check()
         except BaseException:
+            self.lineage.counts = self.progress.record
             self.progress.finish("failed", {})
             raise
 
@@ -104,6 +116,7 @@ class ToldTask(BaseOperator):
         """
         numbers = {name: value for name, value in summary.items() if _is_number(value)}
         self.progress.finish(state, numbers)
+        self.lineage.counts = {**summary}
         for outlet in self.outlets:
             if isinstance(outlet, AssetAlias):
                 context["outlet_events"][outlet].add(self._asset(), extra=dict(summary))
@@ -131,6 +144,18 @@ class ToldTask(BaseOperator):
         self.cancel.set()
         self._interrupt()
         threading.Thread(target=self._keep_interrupting, name="airquery-kill", daemon=True).start()
+
+    def get_openlineage_facets_on_complete(
+        self, task_instance: object
+    ) -> OperatorLineage[Any, Any]:
+        """Tell OpenLineage what was read and written; its provider calls this."""
+        from airquery_airflow.openlineage_facets import operator_lineage  # noqa: PLC0415
+
+        return operator_lineage(self.lineage)
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage[Any, Any]:
+        """Tell OpenLineage what was read, and written in spite of the failure."""
+        return self.get_openlineage_facets_on_complete(task_instance)
 
     def _keep_interrupting(self) -> None:
         while self._interrupts:

@@ -63,6 +63,7 @@ class ValidateOperator(ToldTask):
         """Check the partition; return a summary of the result."""
         with self.telling(context):
             result = self._result()
+            self.lineage.checked = result.outcomes
         failed = [outcome for outcome in result.outcomes if not outcome.success]
         for outcome in failed:
             log.log(_LEVELS[outcome.severity], "%s: %s", outcome.severity, _said(outcome))
@@ -91,7 +92,8 @@ class ValidateOperator(ToldTask):
         from airquery.quality import check, load_suite  # noqa: PLC0415
 
         suite = load_suite(Path(self.suite))
-        root = self.warehouse or airquery.Settings.read().warehouse
+        warehouse = airquery.Warehouse(self.warehouse or airquery.Settings.read().warehouse)
+        self.lineage.reads(warehouse.address(self.table))
         with (
             TemporaryDirectory(prefix="airquery-task-") as folder,
             self.progress.step(f"Checking {self.table} against {len(suite.expectations)} claims"),
@@ -99,7 +101,7 @@ class ValidateOperator(ToldTask):
         ):
             return check(
                 suite,
-                airquery.Warehouse(root),
+                warehouse,
                 table=self.table,
                 partition=self.partition,
                 settings={"memory_limit": self.memory_limit, "temp_directory": folder},

@@ -4,8 +4,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from airquery import RunStats
 from airquery.testing import FakeClock
 from airquery_airflow.progress import Progress
@@ -13,6 +11,8 @@ from airquery_airflow.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 
 class Store:
