@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
-from airflow.sdk import TaskInstanceState
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.utils.state import TaskInstanceState
 from openlineage.client.serde import Serde
 
 from airquery.testing import EndpointServer, Reply
@@ -35,7 +35,8 @@ def executed(task: ToldTask) -> None:
 def told(task: ToldTask, state: TaskInstanceState = TaskInstanceState.SUCCESS) -> dict[str, Any]:
     """Return what the provider extracts, as the JSON it would send, without who produced it."""
     run: Any = SimpleNamespace(run_id="r")
-    found = ExtractorManager().extract_metadata(run, task, state, SimpleNamespace(task=task))
+    manager: Any = ExtractorManager
+    found = manager().extract_metadata(run, task, state, SimpleNamespace(task=task))
     sent = json.dumps(
         {
             "inputs": [Serde.to_dict(one) for one in found.inputs],
