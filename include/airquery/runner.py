@@ -23,6 +23,7 @@ from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
+from airquery.telemetry import observed
 from airquery.usage import keep
 
 
@@ -114,7 +115,8 @@ def run(
         budgets=budgets,
     )
     try:
-        finished = _supervised(job, units, on_progress)
+        with observed(job.statement, job.stats):
+            finished = _supervised(job, units, on_progress)
     except BaseException:
         _keep_usage(session, job, "aborted")
         raise

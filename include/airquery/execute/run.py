@@ -203,7 +203,10 @@ class Engine:
         day = self._today()
         if self._in_flight.stale(self._clock.monotonic(), day):
             self._loop.run_in_executor(None, self._refresh_spending)
-        return self._in_flight.admit(flight, day)
+        verdict = self._in_flight.admit(flight, day)
+        if verdict == "send" and flight.payer.observer is not None:
+            flight.payer.observer.sent(flight.request)
+        return verdict
 
     def _today(self) -> date:
         return utc_day(self._clock.time())
@@ -374,4 +377,6 @@ class Engine:
         )
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
+        if flight.payer.observer is not None and ending.attempts:
+            flight.payer.observer.ended(flight.request, ending)
         self._in_flight.settle(flight, result)
