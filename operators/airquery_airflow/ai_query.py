@@ -97,6 +97,13 @@ class AIQueryOperator(TableTask):
             check_spending(run)
             check_ratio(run, self.max_error_ratio)
             published = session.publish(self.table, "FROM _output")
+        examples = {one.condition: one.message for one in reversed(run.failures)}
         for condition, count in Counter(one.condition for one in run.failures).most_common():
-            log.warning("%d requests failed with %s", count, condition)
+            log.warning(
+                "%d requests failed with %s, the first with: %s Running the task again asks them "
+                "again, and only them.",
+                count,
+                condition,
+                examples[condition],
+            )
         return Manifest.of(published, asked=run.stats, outcome=run.outcome)

@@ -63,7 +63,7 @@ _SERVER_FAULT = 500
 def airflow_errors(about: Callable[[], str] | None = None) -> Iterator[None]:
     """Turn errors of the engine, and of SQL that cannot run, into Airflow's.
 
-    What `about` returns is said first: whose the error is, such as the table and the partition.
+    Airflow's own pass through. What `about` returns is said first: whose the error is, such as the table and the partition.
     """
     try:
         yield
@@ -71,6 +71,10 @@ def airflow_errors(about: Callable[[], str] | None = None) -> Iterator[None]:
         raise _kind(error)(_said(about, str(error))) from error
     except _WRONG_SQL as error:
         raise AirflowFailException(_said(about, f"The SQL cannot be run. {error}")) from error
+    except AirflowException as error:
+        if type(error) in {AirflowException, AirflowFailException}:
+            error.args = (_said(about, str(error)),)
+        raise
 
 
 def _said(about: Callable[[], str] | None, message: str) -> str:

@@ -6,6 +6,7 @@ read and wrote to OpenLineage. A kill stops what it is doing. An error says whos
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 import time
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 import airquery
 from airquery_airflow.compat import task_state_store
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _INTERRUPT_EVERY_S = 0.05
+_DOCUMENTED = frozenset({"doc", "doc_json", "doc_md", "doc_rst", "doc_yaml"})
 
 
 class ToldTask(BaseOperator):
@@ -45,7 +47,11 @@ class ToldTask(BaseOperator):
 
     template_fields: Sequence[str] = ("table", "partition", "warehouse")
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "sql": "sql",
+        "variables": "json",
+        "budget": "json",
+    }
     ui_color = "#e8f0fe"
 
     progress_every_s: float = 10.0
@@ -58,6 +64,8 @@ class ToldTask(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if not _DOCUMENTED.intersection(kwargs):
+            kwargs["doc_md"] = documentation(type(self))
         super().__init__(**kwargs)
         self.table = table
         self.partition = partition
@@ -103,7 +111,11 @@ class ToldTask(BaseOperator):
                 self.cancel.check()
                 yield
                 self.cancel.check()
-        except BaseException:
+        except AirflowSkipException:
+            self.progress.finish("skipped", {})
+            raise
+        # What defers a task or waits for a person is no failure, and no `Exception`.
+        except Exception:
             self.lineage.counts = self.progress.record
             self.progress.finish("failed", {})
             raise
@@ -180,6 +192,12 @@ class ToldTask(BaseOperator):
                 f"{told['failed']} failed)"
             )
         return about
+
+
+def documentation(operator: type[ToldTask]) -> str:
+    """Return what an operator does, for the page of a task that says nothing of itself."""
+    text = inspect.getdoc(operator) or ""
+    return f"`{operator.__name__}`: {text.partition('Args:')[0].strip()}"
 
 
 def check_partition(partition: str) -> None:

@@ -143,6 +143,12 @@ def test_a_run_keeps_its_progress_in_the_state_of_the_task() -> None:
     assert kept["progress"]["step"] == "done"
 
 
+def test_a_task_that_documents_itself_keeps_its_own_words() -> None:
+    assert one_row(doc_md="Mine.").doc_md == "Mine."
+    assert one_row(doc="Mine.").doc_md is None
+    assert str(one_row().doc_md) == "`TransformOperator`: Run a SELECT and publish its rows."
+
+
 def test_an_error_says_whose_it_is(execute: Execute) -> None:
     with pytest.raises(AirflowFailException) as caught:
         execute(TransformOperator(task_id="write", sql="FROM s.nothing", table="s.t"))
