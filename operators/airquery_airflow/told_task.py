@@ -6,11 +6,11 @@ read and wrote to OpenLineage. A kill stops what it is doing. An error says whos
 
 from __future__ import annotations
 
+import _thread
 import inspect
 import logging
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
@@ -110,7 +110,6 @@ class ToldTask(BaseOperator):
             with airflow_errors(self._about):
                 self.cancel.check()
                 yield
-                self.cancel.check()
         except AirflowSkipException:
             self.progress.finish("skipped", {})
             raise
@@ -155,7 +154,8 @@ class ToldTask(BaseOperator):
         """
         self.cancel.set()
         self._interrupt()
-        threading.Thread(target=self._keep_interrupting, name="airquery-kill", daemon=True).start()
+        # This is a signal's handler: a `Thread` takes a lock that the interrupted code may hold.
+        _thread.start_new_thread(self._keep_interrupting, ())
 
     def get_openlineage_facets_on_complete(
         self, task_instance: object
@@ -175,8 +175,14 @@ class ToldTask(BaseOperator):
             time.sleep(_INTERRUPT_EVERY_S)
 
     def _interrupt(self) -> None:
+        if not self._interrupts:
+            return
+        import duckdb  # noqa: PLC0415 - whoever has something to interrupt has loaded it
+
         for interrupt in tuple(self._interrupts):
-            interrupt()
+            # Closed in this moment, it has nothing left to stop.
+            with suppress(duckdb.ConnectionException):
+                interrupt()
 
     def _asset(self) -> Asset:
         root = self.warehouse or airquery.Settings.read().warehouse

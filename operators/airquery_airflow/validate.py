@@ -63,6 +63,8 @@ class ValidateOperator(ToldTask):
         """Check the partition; return a summary of the result."""
         with self.telling(context):
             result = self._result()
+            # A query that was stopped is an expectation that does not hold, to Great Expectations.
+            self.cancel.check()
             self.lineage.checked = result.outcomes
         failed = [outcome for outcome in result.outcomes if not outcome.success]
         for outcome in failed:
