@@ -53,9 +53,13 @@ def test_a_value_that_cannot_be_cast_is_left_to_airflows_retries(execute: Execut
         execute(TransformOperator(task_id="a", sql=sql, table="s.t"))
 
 
-def test_a_killed_task_stops_what_duckdb_is_doing(rows: Rows) -> None:
+def test_a_killed_task_stops_what_duckdb_is_doing_and_said_before_how_far_it_was(
+    rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
     endless = "SELECT count(*) AS n FROM range(1000000) AS a, range(1000000) AS b WHERE a.range <> b.range"
     task = TransformOperator(task_id="a", sql=endless, table="s.t", partition="2026-10-03")
+    task.progress_every_s = 0
+    caplog.set_level(logging.INFO)
     caught: list[BaseException] = []
 
     def run() -> None:
@@ -66,10 +70,12 @@ def test_a_killed_task_stops_what_duckdb_is_doing(rows: Rows) -> None:
 
     running = threading.Thread(target=run)
     running.start()
-    while running.is_alive():
-        task.on_kill()
+    while running.is_alive() and " % after " not in caplog.text:
         running.join(timeout=0.05)
+    task.on_kill()
+    running.join(timeout=60)
 
+    assert not running.is_alive()
     assert len(caught) == 1
     with pytest.raises(duckdb.CatalogException):
         rows("FROM s.t")
