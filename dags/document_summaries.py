@@ -25,6 +25,7 @@ from airquery_airflow import (
     NewRowsOperator,
     TransformOperator,
     ValidateOperator,
+    retry_policy,
 )
 
 
@@ -44,7 +45,12 @@ with DAG(
     # Two at once lose and double nothing, but one of them has to try again.
     max_active_runs=1,
     template_searchpath=[str(ROOT / "sql" / "document_summaries")],
-    default_args={"partition": BATCH, "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "partition": BATCH,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_policy": retry_policy(),
+    },
     params={
         "partition": Param(
             None,

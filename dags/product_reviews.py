@@ -21,6 +21,7 @@ from airquery_airflow import (
     IngestOperator,
     TransformOperator,
     ValidateOperator,
+    retry_policy,
 )
 
 
@@ -41,7 +42,12 @@ with DAG(
     catchup=False,
     max_active_runs=2,
     template_searchpath=[str(ROOT / "sql" / "product_reviews")],
-    default_args={"partition": DAY, "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "partition": DAY,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_policy": retry_policy(),
+    },
     params={
         "partition": Param(
             None,

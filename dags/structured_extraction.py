@@ -23,6 +23,7 @@ from airquery_airflow import (
     ExtractJSONOperator,
     IngestOperator,
     ValidateOperator,
+    retry_policy,
 )
 
 
@@ -47,7 +48,12 @@ with DAG(
     catchup=False,
     max_active_runs=2,
     template_searchpath=[str(ROOT / "sql" / "structured_extraction")],
-    default_args={"partition": DAY, "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "partition": DAY,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_policy": retry_policy(),
+    },
     params={
         "partition": Param(
             None,

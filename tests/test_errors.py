@@ -35,6 +35,7 @@ RAISED = (
     errors.JobsOut((JobOut(endpoint="llm", job="j", batch="b", requests=3),)),
     errors.JournalError("a"),
     errors.WarehouseError("a"),
+    errors.UnknownTable("a"),
     errors.QualityError("a"),
 )
 

@@ -18,6 +18,7 @@
     ├── JobsOut                 its answers come in batch jobs, and nobody has to wait for them
     ├── JournalError            the journal cannot be used; names the file or database
     ├── WarehouseError          a table cannot be read or written; names the table
+    │   └── UnknownTable        there is no such table; names the nearest
     └── QualityError            a suite cannot be read, or a table did not meet it
 
 `retryable` says whether the same call may succeed later without a change by anyone.
@@ -270,6 +271,10 @@ class JournalError(AirqueryError):
 
 class WarehouseError(AirqueryError):
     """A table cannot be found, read or written."""
+
+
+class UnknownTable(WarehouseError):
+    """A statement reads a table that is not in the warehouse."""
 
 
 class QualityError(AirqueryError):

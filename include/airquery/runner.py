@@ -24,6 +24,7 @@ from airquery.job import Job
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
+from airquery.telemetry import observed
 from airquery.usage import keep
 
 
@@ -120,7 +121,8 @@ def run(
     )
     job.statement.detaches = detach
     try:
-        finished = _supervised(job, units, on_progress, Departure() if detach else None)
+        with observed(job.statement, job.stats):
+            finished = _supervised(job, units, on_progress, Departure() if detach else None)
     except JobsOut as out:
         _keep_usage(session, job, "jobs_out")
         out.stats = job.stats()
@@ -194,11 +196,12 @@ def _supervised(
             on_progress(job.stats())
         raise
     worker.join()
+    if on_progress is not None:
+        # Also of a statement that failed: whoever tells of it needs the last figures.
+        on_progress(job.stats())
     if job.problem is not None:
         job.statement.check_cancelled()
         raise job.problem
-    if on_progress is not None:
-        on_progress(job.stats())
     return Run(
         table=job.table,
         stats=job.stats(),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airquery_airflow.ingest import IngestOperator
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.new_rows import NewRowsOperator
+    from airquery_airflow.retries import retry_policy
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
 
@@ -34,6 +35,7 @@ __all__ = [
     "NewRowsOperator",
     "TransformOperator",
     "ValidateOperator",
+    "retry_policy",
 ]
 
 _MODULES = {
@@ -47,6 +49,7 @@ _MODULES = {
     "NewRowsOperator": "new_rows",
     "TransformOperator": "transform",
     "ValidateOperator": "validate",
+    "retry_policy": "retries",
 }
 
 

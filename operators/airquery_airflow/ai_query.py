@@ -36,7 +36,6 @@ from airquery_airflow.batch_mode import MOST_RETURNS, asked_in, cancel_jobs, des
 from airquery_airflow.earlier import Earlier
 from airquery_airflow.known_endpoints import endpoints_named, known_endpoints
 from airquery_airflow.manifest import Manifest
-from airquery_airflow.progress import LogProgress
 from airquery_airflow.spending import Planned, budgets, check_ratio, check_spending, less
 from airquery_airflow.table_task import TableTask
 
@@ -191,8 +190,15 @@ class AIQueryOperator(TableTask):
             check_spending(run)
             check_ratio(run, self.max_error_ratio)
             published = session.publish(self.table, "FROM _output")
+        examples = {one.condition: one.message for one in reversed(run.failures)}
         for condition, count in Counter(one.condition for one in run.failures).most_common():
-            log.warning("%d requests failed with %s", count, condition)
+            log.warning(
+                "%d requests failed with %s, the first with: %s Running the task again asks them "
+                "again, and only them.",
+                count,
+                condition,
+                examples[condition],
+            )
         asked = self._earlier.and_last(run.stats)
         return Manifest.of(published, asked=asked, outcome=run.outcome)
 
@@ -228,7 +234,7 @@ class AIQueryOperator(TableTask):
             return airquery.run(
                 session.connection,
                 text,
-                on_progress=LogProgress(every_s=self.progress_every_s),
+                on_progress=self.progress.asked,
                 cancel=session.cancel,
                 budget=[less(one, self._earlier.spent) for one in allowed],
                 detach=self.deferrable and returns < MOST_RETURNS,

@@ -157,7 +157,12 @@ class EndpointBenchmarkOperator(TableTask):
             if self.dialect == "databricks":
                 text = session.lead_names_of(text)
             session.attach_tables_of(text)
-            run = airquery.run(session.connection, output_statement(text), cancel=session.cancel)
+            run = airquery.run(
+                session.connection,
+                output_statement(text),
+                on_progress=self.progress.asked,
+                cancel=session.cancel,
+            )
         stats = run.stats
         if stats.from_journal or stats.requests != requests:
             raise AirflowFailException(

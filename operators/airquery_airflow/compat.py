@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy
 
 
 class StateStore(Protocol):
@@ -52,3 +53,32 @@ def wait_for_person(
     until = None if timeout is None else timezone.utcnow() + timeout
     trigger = HITLTrigger(ti_id=ti_id, options=list(options), params={}, timeout_datetime=until)
     task.defer(trigger=trigger, method_name=method_name, kwargs=dict(kwargs))
+
+
+def exception_retry_policy(
+    *,
+    later: Mapping[str, tuple[timedelta | None, str]],
+    never: Mapping[str, str],
+) -> ExceptionRetryPolicy | None:
+    """Make a policy of exceptions' dotted names: tried again after a delay, or not at all.
+
+    None where Airflow knows no policies.
+    """
+    try:
+        from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule  # noqa: PLC0415
+    except ImportError:
+        return None
+    return ExceptionRetryPolicy(
+        rules=[
+            *(
+                RetryRule(
+                    exception=name, action=RetryAction.RETRY, retry_delay=delay, reason=reason
+                )
+                for name, (delay, reason) in later.items()
+            ),
+            *(
+                RetryRule(exception=name, action=RetryAction.FAIL, reason=reason)
+                for name, reason in never.items()
+            ),
+        ]
+    )

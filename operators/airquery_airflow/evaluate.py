@@ -111,8 +111,9 @@ class EvaluateOperator(TableTask):
             fields=tuple(self.fields),
         )
         with self.session() as session:
-            session.warehouse.attach(session.connection, self.source, self.truth)
-            by_field = comparison.scores(session.connection, partition=self.partition)
+            session.attach(self.source, self.truth)
+            with self.progress.step("Comparing the rows", percent=session.percent):
+                by_field = comparison.scores(session.connection, partition=self.partition)
             overall = total(by_field)
             _create_output(session.connection, (*by_field, overall))
             published = session.publish(self.table, "FROM _output")

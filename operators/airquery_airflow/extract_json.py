@@ -76,8 +76,9 @@ class ExtractJSONOperator(TableTask):
             explode=self.explode,
         )
         with self.session(airquery.Registry()) as session:
-            session.warehouse.attach(session.connection, self.source, partition=self.partition)
-            fitting.run(session.connection, partition=self.partition)
+            session.attach(self.source, partition=self.partition)
+            with self.progress.step("Reading the answers", percent=session.percent):
+                fitting.run(session.connection, partition=self.partition)
             quarantined = session.publish(self.quarantine, "FROM _quarantine")
             published = session.publish(self.table, "SELECT * EXCLUDE (_row) FROM _typed")
         return Manifest.of(published, quarantined=quarantined.rows)

@@ -62,7 +62,10 @@ class IngestOperator(TableTask):
             options=self.options or {},
         )
         with self.session() as session:
-            files = reader.create_view(session.connection, folder=session.folder)
+            with self.progress.step("Looking at the files"):
+                files = reader.create_view(session.connection, folder=session.folder)
+            self.progress.count(files=len(files))
+            self.lineage.reads(*reader.sources)
             session.attach_tables_of(self.sql)
             session.create_output(self.sql)
             published = session.publish(self.table, "FROM _output")

@@ -73,18 +73,22 @@ class NewRowsOperator(TableTask):
             session.connection, self.source, target=self.table, most_commits=most
         )
         session.cancel.check()
-        published = session.warehouse.publish(
-            self.table,
-            session.connection.sql(f"FROM {TableName.parse(self.source).sql}"),
-            partition=self.partition,
-            run_number=session.run_number,
-            advance=advance,
-        )
+        session.lineage.reads(session.warehouse.address(self.source))
+        rows = session.connection.sql(f"FROM {TableName.parse(self.source).sql}")
+        with self.progress.step(f"Taking what is new in {self.source}"):
+            published = session.warehouse.publish(
+                self.table,
+                rows,
+                partition=self.partition,
+                run_number=session.run_number,
+                advance=advance,
+            )
         if not published.written:
             raise AirflowException(
                 f"Batch {self.partition!r} of {self.table!r} was not written: an attempt that "
                 "began later has written it already."
             )
+        session.wrote(published, rows)
         log.info(
             "Batch %r: %d rows of %s that are new between version %s and %d.",
             self.partition,

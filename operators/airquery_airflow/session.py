@@ -22,13 +22,15 @@ from sqlglot import exp
 import airquery
 from airquery.planning.build import parse
 from airquery.quoting import quoted
-from airquery.sqlfn.databricks_names import with_tables
+from airquery.sqlfn.databricks_names import CATALOG, with_tables
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airquery.execute.flight import Cache
+    from airquery_airflow.lineage import Lineage
+    from airquery_airflow.progress import Progress
 
     ConfigValue: TypeAlias = str | int | float | bool | list[str]
 
@@ -48,6 +50,16 @@ class Session:
     partition: str
     run_number: int
     cancel: airquery.Cancel
+    progress: Progress
+    lineage: Lineage
+
+    def attach(self, *tables: str, partition: str | None = None) -> None:
+        """Make views of tables of the warehouse, or of one partition of each.
+
+        Raises `WarehouseError` for one that is not there.
+        """
+        self.warehouse.attach(self.connection, *tables, partition=partition)
+        self.lineage.reads(*map(self.warehouse.address, tables))
 
     def attach_tables_of(self, sql: str) -> None:
         """Make a view of every table of the warehouse that a statement reads.
@@ -59,10 +71,13 @@ class Session:
             # DuckDB knows syntax that the parser does not, and may know this statement too.
             self.warehouse.attach(self.connection)
             return
-        found = tree.find_all(exp.Table)
+        found = list(tree.find_all(exp.Table))
+        # These were attached when their names were led to the warehouse.
+        led = {f"{one.db}.{one.name}".lower() for one in found if one.catalog == CATALOG}
+        self.lineage.reads(*map(self.warehouse.address, sorted(led)))
         read = {f"{one.db}.{one.name}".lower() for one in found if one.db and not one.catalog}
         if tables := [name for name in read if name.partition(".")[0] not in _BUILT_IN]:
-            self.warehouse.attach(self.connection, *tables)
+            self.attach(*tables)
 
     def lead_names_of(self, sql: str) -> str:
         """Return a statement whose names of catalogs that are not attached lead to the warehouse.
@@ -74,7 +89,12 @@ class Session:
 
     def create_output(self, sql: str) -> None:
         """Run a SELECT into the temporary table `_output`, without ai_query."""
-        self.connection.execute(output_statement(sql))
+        with self.progress.step("Running the statement", percent=self.percent):
+            self.connection.execute(output_statement(sql))
+
+    def percent(self) -> float:
+        """Return how far DuckDB is with what it runs; negative where it does not know."""
+        return self.connection.query_progress()
 
     def output_texts(self, column: str, *, limit: int) -> list[str]:
         """Return the first values of a column of `_output` as text."""
@@ -87,18 +107,27 @@ class Session:
         Raises `Cancelled` for a task that was killed.
         """
         self.cancel.check()
-        published = self.warehouse.publish(
-            table,
-            self.connection.sql(query),
-            partition=self.partition,
-            run_number=self.run_number,
-        )
+        rows = self.connection.sql(query)
+        with self.progress.step(f"Writing {table}"):
+            published = self.warehouse.publish(
+                table, rows, partition=self.partition, run_number=self.run_number
+            )
         if not published.written:
             raise AirflowException(
                 f"Partition {self.partition!r} of {table!r} was not written: an attempt that began "
                 "later has written it already."
             )
+        self.wrote(published, rows)
         return published
+
+    def wrote(self, published: airquery.Publication, rows: duckdb.DuckDBPyRelation) -> None:
+        """Note what was written of which columns."""
+        kinds = (str(kind) for kind in rows.types)
+        self.lineage.writes(
+            self.warehouse.address(published.table),
+            rows=published.rows,
+            columns=zip(rows.columns, kinds, strict=True),
+        )
 
 
 def output_statement(sql: str) -> str:
@@ -119,6 +148,8 @@ def open_session(
     partition: str,
     run_number: int,
     cancel: airquery.Cancel,
+    progress: Progress,
+    lineage: Lineage,
     warehouse: str | None = None,
     config: Mapping[str, ConfigValue] | None = None,
     registry: airquery.Registry | None = None,
@@ -141,6 +172,9 @@ def open_session(
                 database=":memory:", registry=registry, settings=settings, config=bounded
             )
         with closing(connection):
+            # DuckDB knows how far it is only while it counts for a bar; none is drawn.
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
             yield Session(
                 connection=connection,
                 warehouse=airquery.Warehouse(warehouse or settings.warehouse),
@@ -148,4 +182,6 @@ def open_session(
                 partition=partition,
                 run_number=run_number,
                 cancel=cancel,
+                progress=progress,
+                lineage=lineage,
             )

@@ -9,29 +9,29 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
-
-import airquery
+from airquery_airflow.told_task import ToldTask, check_partition
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from airflow.sdk import Context
 
+    import airquery
     from airquery.execute.flight import Cache
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.session import ConfigValue, Session
     from airquery_airflow.spending import Planned
 
 
+__all__ = ["TableTask", "check_partition"]
+
 log = logging.getLogger(__name__)
 
 
-class TableTask(BaseOperator):
+class TableTask(ToldTask):
     """Write one partition of one table.
 
     Args:
@@ -42,27 +42,11 @@ class TableTask(BaseOperator):
         duckdb_config: Settings of the DuckDB session, such as `memory_limit` and `threads`.
     """
 
-    template_fields: Sequence[str] = ("table", "partition", "warehouse")
-    template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
-    ui_color = "#e8f0fe"
-
     def __init__(
-        self,
-        *,
-        table: str,
-        partition: str = "{{ partition_key or ds }}",
-        warehouse: str | None = None,
-        duckdb_config: Mapping[str, ConfigValue] | None = None,
-        **kwargs: Any,
+        self, *, duckdb_config: Mapping[str, ConfigValue] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.table = table
-        self.partition = partition
-        self.warehouse = warehouse
         self.duckdb_config = duckdb_config
-        self._cancel: airquery.Cancel | None = None
-        self._session: Session | None = None
 
     @abstractmethod
     def write(self) -> Manifest | Planned:
@@ -70,19 +54,12 @@ class TableTask(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the partition; return its manifest."""
-        # DuckDB and the engine are loaded when a task runs, never when a DAG is parsed.
-        from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
-
-        check_partition(self.partition)
-        self._cancel = airquery.Cancel()
-        self._run_number = int(context["ti"].start_date.timestamp() * 1_000_000)
-        with airflow_errors():
+        with self.telling(context):
+            self._run_number = int(context["ti"].start_date.timestamp() * 1_000_000)
             manifest = self.write()
         log.info("%s", manifest)
         summary = manifest.to_xcom()
-        for outlet in self.outlets:
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra = summary
+        self.tell(context, summary)
         return summary
 
     @contextmanager
@@ -92,32 +69,18 @@ class TableTask(BaseOperator):
         """Open the task's DuckDB session; `on_kill` interrupts it."""
         from airquery_airflow.session import open_session  # noqa: PLC0415
 
-        with open_session(
-            partition=self.partition,
-            run_number=self._run_number,
-            cancel=self._cancel or airquery.Cancel(),
-            warehouse=self.warehouse,
-            config=self.duckdb_config,
-            registry=registry,
-            cache=cache,
-        ) as session:
-            self._session = session
-            try:
-                yield session
-            finally:
-                self._session = None
-
-    def on_kill(self) -> None:
-        """Stop what the task is doing: it will not publish."""
-        if self._cancel is not None:
-            self._cancel.set()
-        if self._session is not None:
-            self._session.connection.interrupt()
-
-
-def check_partition(partition: str) -> None:
-    """Refuse a partition that a template rendered to nothing."""
-    if partition.strip() in {"", "None"}:
-        raise AirflowFailException(
-            "No partition is named. Give the run a logical date or a partition key."
-        )
+        with (
+            open_session(
+                partition=self.partition,
+                run_number=self._run_number,
+                cancel=self.cancel,
+                progress=self.progress,
+                lineage=self.lineage,
+                warehouse=self.warehouse,
+                config=self.duckdb_config,
+                registry=registry,
+                cache=cache,
+            ) as session,
+            self.interruptible(session.connection.interrupt),
+        ):
+            yield session

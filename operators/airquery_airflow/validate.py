@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airquery_airflow.table_task import check_partition
+from airquery_airflow.told_task import ToldTask
 
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NAMED = 6
 _LONGEST_NAME = 80
 
 
-class ValidateOperator(BaseOperator):
+class ValidateOperator(ToldTask):
     """Run a suite on a partition and say what was found.
 
     Args:
@@ -45,34 +45,27 @@ class ValidateOperator(BaseOperator):
         memory_limit: What DuckDB may use of the memory.
     """
 
-    template_fields: Sequence[str] = ("table", "suite", "partition", "warehouse")
+    template_fields: Sequence[str] = (*ToldTask.template_fields, "suite")
     ui_color = "#e6f4ea"
 
     def __init__(
         self,
         *,
-        table: str,
         suite: str,
-        partition: str = "{{ partition_key or ds }}",
-        warehouse: str | None = None,
         memory_limit: str = "2GB",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.table = table
         self.suite = suite
-        self.partition = partition
-        self.warehouse = warehouse
         self.memory_limit = memory_limit
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the partition; return a summary of the result."""
-        # DuckDB and the engine are loaded when a task runs, never when a DAG is parsed.
-        from airquery_airflow.errors import airflow_errors  # noqa: PLC0415
-
-        check_partition(self.partition)
-        with airflow_errors():
+        with self.telling(context):
             result = self._result()
+            # A query that was stopped is an expectation that does not hold, to Great Expectations.
+            self.cancel.check()
+            self.lineage.checked = result.outcomes
         failed = [outcome for outcome in result.outcomes if not outcome.success]
         for outcome in failed:
             log.log(_LEVELS[outcome.severity], "%s: %s", outcome.severity, _said(outcome))
@@ -84,7 +77,9 @@ class ValidateOperator(BaseOperator):
             len(result.outcomes),
         )
         summary = _summary(result, failed)
-        if result.worst_severity == "critical":
+        holds = result.worst_severity != "critical"
+        self.tell(context, summary, state="done" if holds else "failed")
+        if not holds:
             # A task that fails returns nothing, and its result is wanted most.
             context["ti"].xcom_push(key="return_value", value=summary)
             critical = [outcome for outcome in failed if outcome.severity == "critical"]
@@ -99,14 +94,20 @@ class ValidateOperator(BaseOperator):
         from airquery.quality import check, load_suite  # noqa: PLC0415
 
         suite = load_suite(Path(self.suite))
-        root = self.warehouse or airquery.Settings.read().warehouse
-        with TemporaryDirectory(prefix="airquery-task-") as folder:
+        warehouse = airquery.Warehouse(self.warehouse or airquery.Settings.read().warehouse)
+        self.lineage.reads(warehouse.address(self.table))
+        with (
+            TemporaryDirectory(prefix="airquery-task-") as folder,
+            self.progress.step(f"Checking {self.table} against {len(suite.expectations)} claims"),
+            ExitStack() as killable,
+        ):
             return check(
                 suite,
-                airquery.Warehouse(root),
+                warehouse,
                 table=self.table,
                 partition=self.partition,
                 settings={"memory_limit": self.memory_limit, "temp_directory": folder},
+                on_connect=lambda one: killable.enter_context(self.interruptible(one.interrupt)),
             )
 
 

@@ -100,7 +100,11 @@ def test_a_failing_row_is_a_row_with_its_reason(
     assert [(n, result) for n, result, _ in found] == [(0, "Say 0"), (1, None), (2, "Say 2")]
     assert "AI_FUNCTION_HTTP_REQUEST_ERROR" in found[1][2]
     assert (returned["failed"], returned["outcome"]) == (1, "partial")
-    assert "1 requests failed with AI_FUNCTION_HTTP_REQUEST_ERROR" in caplog.messages
+    (said,) = [line for line in caplog.messages if "requests failed" in line]
+    assert said.startswith(
+        "1 requests failed with AI_FUNCTION_HTTP_REQUEST_ERROR, the first with: Endpoint 'llm' "
+        "answered with HTTP 400"
+    )
 
 
 def test_a_failing_row_that_must_not_fail_fails_the_task_at_once(

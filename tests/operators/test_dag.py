@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import CronDataIntervalTimetable
+from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airquery.planning.build import parse
+from airquery_airflow.failures import RateLimited
 from airquery_airflow.testing import load_dag
 
 
@@ -117,6 +118,13 @@ def test_every_parameter_tells_the_trigger_form_what_it_is(dag: DAG) -> None:
         assert param.description, name
 
 
+def test_the_page_of_every_task_says_what_it_does(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert task.doc_md is not None
+        assert task.doc_md.startswith(f"`{task.task_type}`: ")
+        assert "Args:" not in task.doc_md
+
+
 def test_every_suite_that_a_dag_names_is_there(dag: DAG) -> None:
     suites = [Path(task.suite) for task in dag.tasks if hasattr(task, "suite")]
 
@@ -131,6 +139,20 @@ def test_the_dag_survives_being_stored_and_read(dag: DAG) -> None:
 
     assert [task.task_id for task in again.tasks] == [task.task_id for task in dag.tasks]
     assert again.params.dump() == PARAMS[dag.dag_id]
+
+
+def test_a_rate_limit_is_waited_for_longer_than_anything_else(dag: DAG) -> None:
+    policies = {task.retry_policy for task in dag.tasks}
+
+    if dag.dag_id == "endpoint_benchmark":
+        # A measurement pays every time, so it is not tried again.
+        assert policies == {None}
+    else:
+        (policy,) = policies
+        assert isinstance(policy, ExceptionRetryPolicy)
+        decision = policy.evaluate(RateLimited("429"), try_number=1, max_tries=2)
+        assert decision.retry_delay is not None
+        assert all(decision.retry_delay > task.retry_delay for task in dag.tasks)
 
 
 def test_the_days_are_those_of_the_run_before_and_none_is_caught_up(dag: DAG) -> None:

@@ -40,7 +40,7 @@ def asked(body: Any) -> str:
 def dag() -> DAG:
     dag = load_dag(ROOT / "dags", "document_summaries")
     for task in dag.tasks:
-        task.retry_delay = timedelta(0)
+        task.retry_delay, task.retry_policy = timedelta(0), None
     return dag
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.answer import Failure
 from airquery.errors import (
+    AirqueryError,
+    BudgetExceeded,
     Cancelled,
     EndpointRefused,
     InvalidSetting,
@@ -14,15 +18,26 @@ from airquery.errors import (
     RowFailed,
     StatementError,
     TooManyFailures,
+    UnknownTable,
     Unreachable,
     WarehouseError,
 )
 from airquery_airflow.errors import airflow_errors
+from airquery_airflow.failures import (
+    BudgetSpent,
+    EndpointAway,
+    EndpointRefuses,
+    JournalAway,
+    RateLimited,
+)
 
 
-def failure(*, retryable: bool) -> Failure:
+def failure(*, retryable: bool, **fields: Any) -> Failure:
     return Failure(
-        condition="AI_FUNCTION_HTTP_REQUEST_ERROR", message="It broke.", retryable=retryable
+        condition="AI_FUNCTION_HTTP_REQUEST_ERROR",
+        message="It broke.",
+        retryable=retryable,
+        **fields,
     )
 
 
@@ -35,6 +50,7 @@ def failure(*, retryable: bool) -> Failure:
         EndpointRefused(failure(retryable=False)),
         Unreachable(failure(retryable=False)),
         QualityError("Suite s.json is no JSON."),
+        UnknownTable("There is no table s.t."),
         duckdb.BinderException("No such column."),
     ],
 )
@@ -63,6 +79,45 @@ def test_what_may_pass_is_left_to_the_retries(error: Exception) -> None:
 
     assert str(caught.value) == str(error)
     assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RowFailed(failure(retryable=True, http_status=429)), RateLimited),
+        (RowFailed(failure(retryable=True, http_status=503)), EndpointAway),
+        (RowFailed(failure(retryable=True, http_status=408)), EndpointAway),
+        (RowFailed(failure(retryable=True, unreachable=True)), EndpointAway),
+        (
+            TooManyFailures(
+                failed=2, requests=3, ratio=0.5, example=failure(retryable=True, http_status=429)
+            ),
+            RateLimited,
+        ),
+        (
+            TooManyFailures(failed=2, requests=3, ratio=0.5, example=failure(retryable=False)),
+            AirflowException,
+        ),
+        (RowFailed(failure(retryable=True, http_status=200)), AirflowException),
+        (JournalError("The journal is locked."), JournalAway),
+        (EndpointRefused(failure(retryable=False, http_status=401)), EndpointRefuses),
+        (BudgetExceeded(failure(retryable=False)), BudgetSpent),
+    ],
+)
+def test_what_somebody_can_do_about_an_error_is_its_class(
+    error: AirqueryError, kind: type[AirflowException]
+) -> None:
+    with pytest.raises(kind) as caught, airflow_errors():
+        raise error
+
+    assert type(caught.value) is kind
+
+
+def test_the_error_begins_with_what_it_is_about() -> None:
+    with pytest.raises(AirflowException) as caught, airflow_errors(lambda: "Table 's.t'"):
+        raise Cancelled("Stopped.")
+
+    assert str(caught.value) == "Table 's.t': Stopped."
 
 
 def test_what_nobody_foresaw_passes_through() -> None:

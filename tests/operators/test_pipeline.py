@@ -62,7 +62,7 @@ def answer(body: Any) -> object:
 def dag() -> DAG:
     dag = load_dag(ROOT / "dags", "product_reviews")
     for task in dag.tasks:
-        task.retry_delay = timedelta(0)
+        task.retry_delay, task.retry_policy = timedelta(0), None
     return dag
 
 

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import DAG, Asset, AssetAlias
+from airflow.sdk.definitions.asset import AssetUniqueKey
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 import airquery
 from airquery_airflow import Manifest, TransformOperator
+from airquery_airflow.testing import run_day
 
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG
-
     from tests.operators.conftest import Execute, Rows
 
 STARTED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -100,6 +102,60 @@ def test_an_outlet_gets_the_counts(execute: Execute) -> None:
     returned = execute(one_row(outlets=[asset]), events=events)
 
     assert events[asset].extra == returned
+
+
+def test_an_alias_among_the_outlets_becomes_the_table_with_the_counts(
+    execute: Execute, home: Path
+) -> None:
+    alias = AssetAlias("whatever was written")
+    accessors = OutletEventAccessors()
+
+    returned = execute(one_row(outlets=[alias]), events=cast("Any", accessors))
+
+    (event,) = accessors[alias].asset_alias_events
+    assert event.dest_asset_key == AssetUniqueKey(
+        name="S.Numbers", uri=f"file://{home}/warehouse/s/numbers"
+    )
+    assert event.extra == returned
+
+
+@pytest.mark.usefixtures("metadata_database")
+def test_a_run_keeps_its_progress_in_the_state_of_the_task() -> None:
+    from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+
+    with DAG("told", schedule=None, start_date=datetime(2026, 10, 1, tzinfo=UTC)) as dag:
+        one_row()
+    ran = run_day(dag, date(2026, 10, 3))
+
+    with create_session() as session:
+        rows = session.query(TaskStateStoreModel).filter_by(dag_id="told").all()
+        kept = {row.key: json.loads(row.value) for row in rows}
+    assert ran.tasks == {"write": "success"}
+    assert kept["progress"] | {"step": ""} == {
+        "step": "",
+        **{
+            name: value
+            for name, value in ran.returned["write"].items()
+            if isinstance(value, int | float)
+        },
+    }
+    assert kept["progress"]["step"] == "done"
+
+
+def test_a_task_that_documents_itself_keeps_its_own_words() -> None:
+    assert one_row(doc_md="Mine.").doc_md == "Mine."
+    assert one_row(doc="Mine.").doc_md is None
+    assert str(one_row().doc_md) == "`TransformOperator`: Run a SELECT and publish its rows."
+
+
+def test_an_error_says_whose_it_is(execute: Execute) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        execute(TransformOperator(task_id="write", sql="FROM s.nothing", table="s.t"))
+
+    assert str(caught.value).startswith(
+        "Table 's.t', partition '2026-10-03': There is no table s.nothing under "
+    )
 
 
 def test_the_session_is_bounded_and_its_folder_is_gone_afterwards(

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery_airflow import TransformOperator, ValidateOperator
 
@@ -56,11 +60,19 @@ def labels(execute: Execute) -> None:
 @pytest.mark.usefixtures("labels")
 def test_a_partition_that_meets_its_suite_succeeds(execute: Execute, tmp_path: Path) -> None:
     holds = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 4}}
+    asset = Asset("labels")
+    events: dict[Asset, Any] = {asset: SimpleNamespace()}
     task = ValidateOperator(
-        task_id="validate", table="s.labels", suite=suite(tmp_path / "suite.json", holds)
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", holds),
+        outlets=[asset],
     )
 
-    assert execute(task) == {
+    returned = execute(task, events=events)
+
+    assert events[asset].extra == returned
+    assert returned == {
         "suite": "labels",
         "table": "s.labels",
         "partition": "2026-10-03",
@@ -154,6 +166,41 @@ def test_a_suite_that_cannot_be_read_fails_at_once(
 
     with pytest.raises(AirflowFailException, match=said):
         execute(ValidateOperator(task_id="validate", table="s.labels", suite=str(path)))
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_killed_check_stops_what_duckdb_is_doing(tmp_path: Path) -> None:
+    endless = {
+        "type": "unexpected_rows_expectation",
+        "kwargs": {
+            "unexpected_rows_query": "SELECT a.range FROM range(1000000) AS a, range(1000000) AS b, "
+            "{batch} WHERE a.range + b.range = -1"
+        },
+    }
+    task = ValidateOperator(
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", endless, endless),
+        partition="2026-10-03",
+    )
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+        except AirflowException as error:
+            caught.append(error)
+
+    running = threading.Thread(target=run)
+    running.start()
+    while running.is_alive() and not task._interrupts:
+        running.join(timeout=0.01)
+    task.on_kill()
+    running.join(timeout=60)
+
+    assert not running.is_alive()
+    assert "was cancelled" in str(caught[0])
+    assert not isinstance(caught[0], AirflowFailException)
 
 
 def test_a_partition_without_a_name_is_refused(execute: Execute) -> None:

@@ -297,6 +297,10 @@ class Lane:
     def _waits(self, parcel: Parcel, failure: Failure, now: float) -> bool:
         """Tell whether a parcel was put aside until its next attempt, or dropped."""
         free = is_free(failure, reached=self._reached)
+        if asks_for_patience(failure, reached=self._reached):
+            for observer in {flight.payer.observer for flight in parcel.flights}:
+                if observer is not None:
+                    observer.throttled()
         parcel.faults += not free
         wait_s = wait_before_next(
             failure,

@@ -21,6 +21,7 @@ from airquery.clock import Clock, SystemClock
 from airquery.errors import InvalidEndpoint, JournalError
 from airquery.execute.answers import Result
 from airquery.execute.breaker import judged
+from airquery.execute.elsewhere import Elsewhere
 from airquery.execute.flight import (
     Cache,
     Ending,
@@ -37,13 +38,11 @@ from airquery.execute.order import by_beginning
 from airquery.execute.parcel import Parcel
 from airquery.execute.recall import Recall, replayed
 from airquery.execute.together import smaller, together
-from airquery.journal.spent import utc_day
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
-    from datetime import date
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.lanes import AnyLane
@@ -68,6 +67,7 @@ class Engine:
         self._clock = clock or SystemClock()
         self._dice = dice or random.Random()  # noqa: S311  (jitter, not a secret)
         self._in_flight = InFlight()
+        self._elsewhere = Elsewhere(journal, self._in_flight, self._clock)
         self._recall = Recall(journal, self._clock)
         # Only the loop's thread looks at these.
         self._lanes = Lanes(self, journal.jobs, clock=self._clock, dice=self._dice)
@@ -103,7 +103,7 @@ class Engine:
         try:
             records = self._recall.lookup(known, since) if known else {}
             if scopes := self._in_flight.unread(statement, endpoints.values()):
-                self._read_spending(scopes)
+                self._elsewhere.read(scopes)
         except JournalError as problem:
             failed = Result(outcome=unsendable(problem), source="endpoint")
             statement.settle_unpaid(dict.fromkeys(new, failed))
@@ -112,7 +112,7 @@ class Engine:
             statement.settle_unpaid(
                 {key: replayed(new.pop(key), record) for key, record in records.items()}
             )
-        closed = self._in_flight.closed(statement, endpoints.values(), self._today())
+        closed = self._in_flight.closed(statement, endpoints.values(), self._elsewhere.today())
         if closed:
             unasked = {
                 key: Result(outcome=closed[request.endpoint.name], source="endpoint")
@@ -210,33 +210,20 @@ class Engine:
 
     def admit(self, flight: Flight) -> Failure | Literal["send", "wait"]:
         """Say whether a budget lets a flight be sent now or later, or return what it ends as."""
-        day = self._today()
-        if self._in_flight.stale(self._clock.monotonic(), day):
-            self._loop.run_in_executor(None, self._refresh_spending)
-        return self._in_flight.admit(flight, day)
+        if self._elsewhere.is_stale():
+            self._loop.run_in_executor(None, self._elsewhere.refresh)
+        verdict = self._in_flight.admit(flight, self._elsewhere.today())
+        if verdict == "send" and flight.payer.observer is not None:
+            flight.payer.observer.sent(flight.request)
+        return verdict
 
     def reserve_paid(self, flight: Flight) -> None:
         """Count what an earlier run pays for in the budget of the run that reads it."""
         self._in_flight.reserve_paid(flight)
 
-    def _today(self) -> date:
-        return utc_day(self._clock.time())
-
-    def _read_spending(self, scopes: AbstractSet[str] = frozenset()) -> None:
-        """Learn what other processes spent today. Raises `JournalError`."""
-        day = self._today()
-        self._in_flight.learn(day, self._journal.spent(day, elsewhere=True), scopes)
-
-    def _refresh_spending(self) -> None:
-        """Learn it again; if that cannot be, the last figures hold until the next time."""
-        try:
-            self._read_spending()
-        except JournalError as problem:
-            log.warning("what others spent today could not be read: %s", problem)
-
     def _account(self, flight: Flight, ending: Ending) -> None:
         """Count what a flight cost, here and in the journal, before its answer is kept there."""
-        day = self._today()
+        day = self._elsewhere.today()
         spent, waited = self._in_flight.account(flight, ending, day)
         if spent:
             kept = isinstance(ending.outcome, Answer) and flight.cache != "off"
@@ -396,4 +383,6 @@ class Engine:
         )
         if isinstance(ending.outcome, Failure):
             self._journal.release([flight.request.key])
+        if flight.payer.observer is not None and ending.attempts:
+            flight.payer.observer.ended(flight.request, ending)
         self._in_flight.settle(flight, result)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airquery.execute.budget import Budget, Spending
     from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
+    from airquery.execute.observer import Observer
     from airquery.execute.stats import RunStats
     from airquery.request import Request
 
@@ -79,7 +80,8 @@ class Statement:
     `collected` says that no further request is expected. `reading` is unset to stop those who read
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
-    `per_day` what all who name a day's budget send. `breakers` know an endpoint by its name that
+    `per_day` what all who name a day's budget send. `observer` is told of the requests that it pays
+    for. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
     be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the requests that were taken over from processes which ended
     without a word.
@@ -97,6 +99,7 @@ class Statement:
         self.collected = collected
         self.spending: Spending | None = None
         self.per_day: tuple[Budget, ...] = ()
+        self.observer: Observer | None = None
         self.groups = Groups()
         self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True

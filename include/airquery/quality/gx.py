@@ -13,7 +13,7 @@ import re
 import warnings
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airquery.errors import MissingPackage, QualityError
 from airquery.quality.result import ExpectationOutcome
@@ -21,7 +21,7 @@ from airquery.quality.suite import CUSTOM_SQL
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from great_expectations.datasource.fluent.interfaces import Batch
@@ -39,8 +39,20 @@ _LONGEST_OBSERVATION = 200
 _NOT_IN_SQL = re.compile(r"not supported for dialect|No provider found")
 
 
+class Interruptible(Protocol):
+    """A connection whose statement another thread can stop."""
+
+    def interrupt(self) -> None:
+        """Stop what runs."""
+
+
 def evaluate(
-    suite: Suite, database: Path, view: str, *, settings: Mapping[str, str]
+    suite: Suite,
+    database: Path,
+    view: str,
+    *,
+    settings: Mapping[str, str],
+    on_connect: Callable[[Interruptible], object] | None = None,
 ) -> tuple[ExpectationOutcome, ...]:
     """Evaluate every expectation on a view of a DuckDB file, in the suite's order."""
     _prepare()
@@ -53,6 +65,10 @@ def evaluate(
         ],
     )
     with _opened(database, view, settings) as batch:
+        if on_connect is not None:
+            engine: Any = batch.datasource.get_execution_engine()
+            with engine.get_connection() as connection:
+                on_connect(connection.connection.driver_connection)
         try:
             found = batch.validate(
                 claims, result_format="BASIC", expectation_parameters=dict(suite.parameters)

@@ -97,7 +97,7 @@ def _attach(
         known = Warehouse(warehouse) if isinstance(warehouse, str) else warehouse
         known.attach(connection, f"{table.db}.{table.name}", catalog=CATALOG)
     except WarehouseError as problem:
-        raise WarehouseError(
+        raise type(problem)(
             f"There is no catalog {table.catalog!r} for {_name(table)}, and the warehouse does not "
             f"have it either. {_mend(table)} or write the table {table.db}.{table.name} to the "
             f"warehouse. {problem}"

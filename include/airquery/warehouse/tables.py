@@ -16,7 +16,7 @@ import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from airquery.errors import WarehouseError, suggestion
+from airquery.errors import UnknownTable, WarehouseError, suggestion
 from airquery.quoting import quoted
 from airquery.warehouse.increments import Advance, advance_of, new_rows
 from airquery.warehouse.names import TableName, check_partition, local_root
@@ -149,6 +149,11 @@ class Warehouse:
         check_partition(name, partition)
         return files_of(name, self._open(name), partition)
 
+    def address(self, table: str) -> str:
+        """Return where a table is or would be, as a URL."""
+        uri = self._uri(TableName.parse(table))
+        return uri if self._folder is None else f"file://{uri}"
+
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()
@@ -177,7 +182,7 @@ class Warehouse:
         table = find(name, self._uri(name), self._storage_options)
         if table is None:
             hint = suggestion(str(name), self.tables()) if self._folder else "Check its name."
-            raise WarehouseError(f"There is no table {name} under {self._root}. {hint}")
+            raise UnknownTable(f"There is no table {name} under {self._root}. {hint}")
         return table
 
 
