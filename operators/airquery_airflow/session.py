@@ -81,10 +81,12 @@ class Session:
         rows = self.connection.table("_output").project(quoted(column)).limit(limit).fetchall()
         return [str(value) for (value,) in rows]
 
-    def publish(self, table: str, query: str) -> airquery.Publication:
+    def publish(
+        self, table: str, query: str, *, notes: Mapping[str, str] | None = None
+    ) -> airquery.Publication:
         """Replace this partition of the table by the rows of the query.
 
-        Raises `Cancelled` for a task that was killed.
+        `notes` are kept in the commit that does it. Raises `Cancelled` for a task that was killed.
         """
         self.cancel.check()
         published = self.warehouse.publish(
@@ -92,6 +94,7 @@ class Session:
             self.connection.sql(query),
             partition=self.partition,
             run_number=self.run_number,
+            notes=notes,
         )
         if not published.written:
             raise AirflowException(

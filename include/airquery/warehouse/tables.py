@@ -18,10 +18,13 @@ from deltalake.exceptions import DeltaError
 
 from airquery.errors import WarehouseError, suggestion
 from airquery.quoting import quoted
+from airquery.warehouse.drift import SchemaChange, changes
 from airquery.warehouse.increments import Advance, advance_of, new_rows
-from airquery.warehouse.names import TableName, check_partition, local_root
+from airquery.warehouse.names import PARTITION_COLUMN, TableName, check_partition, local_root
 from airquery.warehouse.publishing import Overwrite, Publication, find
 from airquery.warehouse.reading import files_of, select_of
+from airquery.warehouse.rows import stored_columns
+from airquery.warehouse.types import read_as
 
 
 if TYPE_CHECKING:
@@ -130,6 +133,7 @@ class Warehouse:
         partition: str,
         run_number: int,
         advance: Advance | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> Publication:
         """Make `rows` the whole of one partition, in one commit; no rows empty it.
 
@@ -138,10 +142,19 @@ class Warehouse:
         have one number, a later run has a larger one. The rows are read again when the commit met
         another writer's, so they must be a table or a query, not a stream. With `advance`, the table has
         read its source that far from this commit on; if another run read it meanwhile, nothing is
-        written and `WarehouseError` says so.
+        written and `WarehouseError` says so. `notes` are kept in the commit, for `notes` to read.
         """
-        writer = self._overwrite(table, partition, run_number=run_number, advance=advance)
+        writer = self._overwrite(
+            table, partition, run_number=run_number, advance=advance, notes=notes
+        )
         return writer.publish(rows)
+
+    def notes(self, table: str, partition: str) -> Mapping[str, str]:
+        """Return what was noted with the rows of a partition as they are; empty if nothing is known.
+
+        They are in the commit that wrote the rows, so they go with the rows, the table or the log.
+        """
+        return self._overwrite(table, partition, run_number=0).recorded_notes()
 
     def partition_files(self, table: str, partition: str) -> list[str]:
         """List the Parquet files of one partition; none if it has no rows."""
@@ -149,12 +162,29 @@ class Warehouse:
         check_partition(name, partition)
         return files_of(name, self._open(name), partition)
 
+    def drift(self, table: str, rows: duckdb.DuckDBPyRelation) -> tuple[SchemaChange, ...]:
+        """Say how the columns of rows differ from the table's; not at all if there is no table."""
+        name = TableName.parse(table)
+        held = find(name, self._uri(name), self._storage_options)
+        if held is None:
+            return ()
+        where = f"Table {name}"
+        before = {f.name: read_as(where, f.name, f.type) for f in held.schema().fields}
+        before.pop(PARTITION_COLUMN, None)
+        return changes(before, stored_columns(name, rows))
+
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()
 
     def _overwrite(
-        self, table: str, partition: str, *, run_number: int, advance: Advance | None = None
+        self,
+        table: str,
+        partition: str,
+        *,
+        run_number: int,
+        advance: Advance | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> Overwrite:
         name = TableName.parse(table)
         check_partition(name, partition)
@@ -165,6 +195,7 @@ class Warehouse:
             partition=partition,
             run_number=run_number,
             advance=advance,
+            notes=notes or {},
         )
 
     def _at(self, name: TableName, version: int) -> DeltaTable:
