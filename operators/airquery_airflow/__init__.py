@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
+    from airquery_airflow.ingest_sql import IngestSQLOperator
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.new_rows import NewRowsOperator
     from airquery_airflow.transform import TransformOperator
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluateOperator",
     "ExtractJSONOperator",
     "IngestOperator",
+    "IngestSQLOperator",
     "Manifest",
     "NewRowsOperator",
     "TransformOperator",
@@ -43,6 +45,7 @@ _MODULES = {
     "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
     "IngestOperator": "ingest",
+    "IngestSQLOperator": "ingest_sql",
     "Manifest": "manifest",
     "NewRowsOperator": "new_rows",
     "TransformOperator": "transform",
