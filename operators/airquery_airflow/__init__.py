@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airquery_airflow.ingest_sql import IngestSQLOperator
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.new_rows import NewRowsOperator
+    from airquery_airflow.publish_sql import PublishSQLOperator
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
 
@@ -34,6 +35,7 @@ __all__ = [
     "IngestSQLOperator",
     "Manifest",
     "NewRowsOperator",
+    "PublishSQLOperator",
     "TransformOperator",
     "ValidateOperator",
 ]
@@ -48,6 +50,7 @@ _MODULES = {
     "IngestSQLOperator": "ingest_sql",
     "Manifest": "manifest",
     "NewRowsOperator": "new_rows",
+    "PublishSQLOperator": "publish_sql",
     "TransformOperator": "transform",
     "ValidateOperator": "validate",
 }

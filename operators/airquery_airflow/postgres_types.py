@@ -13,7 +13,7 @@ UNBOUNDED = pa.decimal128(38, 18)
 _MOST_DIGITS = 38
 _NUMERIC = 1700
 _NUMERIC_ARRAY = 1231
-_ONE = {
+_ONE: dict[int, pa.DataType] = {
     16: pa.bool_(),
     17: pa.binary(),
     18: pa.string(),
@@ -79,7 +79,7 @@ def keep_json_as_text(driver: str, connection: Any) -> None:
         for name in ("json", "jsonb"):
             connection.adapters.register_loader(name, TextLoader)
     else:
-        from psycopg2 import extras  # noqa: PLC0415 - where the hook has it
+        from psycopg2 import extras  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
 
         for register in (extras.register_default_json, extras.register_default_jsonb):
             register(connection, loads=str)

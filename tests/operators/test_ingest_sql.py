@@ -77,7 +77,7 @@ def test_every_type_of_postgresql_comes_as_it_is(execute: Execute, rows: Rows) -
         ["a", None],
         None,
     )
-    kinds = dict(rows("SELECT column_name, column_type FROM (DESCRIBE s.t)"))
+    kinds: dict[str, str] = dict(rows("SELECT column_name, column_type FROM (DESCRIBE s.t)"))
     assert (kinds["small"], kinds["money"], kinds["nothing"]) == (
         "SMALLINT",
         "DECIMAL(10,2)",
