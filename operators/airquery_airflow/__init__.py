@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
+    from airquery_airflow.ingest_http import IngestHTTPOperator
     from airquery_airflow.ingest_sql import IngestSQLOperator
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.new_rows import NewRowsOperator
@@ -31,6 +32,7 @@ __all__ = [
     "EndpointHook",
     "EvaluateOperator",
     "ExtractJSONOperator",
+    "IngestHTTPOperator",
     "IngestOperator",
     "IngestSQLOperator",
     "Manifest",
@@ -46,6 +48,7 @@ _MODULES = {
     "EndpointHook": "hook",
     "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
+    "IngestHTTPOperator": "ingest_http",
     "IngestOperator": "ingest",
     "IngestSQLOperator": "ingest_sql",
     "Manifest": "manifest",

@@ -54,15 +54,26 @@ class Session:
 
         Raises `WarehouseError` for one that is not there.
         """
+        tables = self.tables_of(sql)
+        if tables is None:
+            self.warehouse.attach(self.connection)
+        elif tables:
+            self.warehouse.attach(self.connection, *tables)
+
+    def tables_of(self, sql: str) -> list[str] | None:
+        """Name the tables of the warehouse that a statement reads; None if that cannot be told."""
         tree = parse(sql)
         if tree is None:
             # DuckDB knows syntax that the parser does not, and may know this statement too.
-            self.warehouse.attach(self.connection)
-            return
+            return None
         found = tree.find_all(exp.Table)
         read = {f"{one.db}.{one.name}".lower() for one in found if one.db and not one.catalog}
-        if tables := [name for name in read if name.partition(".")[0] not in _BUILT_IN]:
-            self.warehouse.attach(self.connection, *tables)
+        return [name for name in read if name.partition(".")[0] not in _BUILT_IN]
+
+    def create_empty_source(self, columns: Mapping[str, str]) -> None:
+        """Make the relation `source` of these columns, without rows."""
+        given = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in columns.items())
+        self.connection.sql(f"SELECT {given} WHERE false").create_view("source")
 
     def lead_names_of(self, sql: str) -> str:
         """Return a statement whose names of catalogs that are not attached lead to the warehouse.
