@@ -21,6 +21,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 import airquery
 from airquery import quoting
 from airquery_airflow.declared import check_header, check_keys
+from airquery_airflow.object_store import download, is_object
 
 
 Format: TypeAlias = Literal["csv", "tsv", "json", "parquet"]
@@ -137,6 +138,8 @@ class Reader:
                 into = folder / f"{number}-{PurePosixPath(urlsplit(source).path).name}"
                 airquery.fetch(source, into)
                 files.append(str(into))
+            elif is_object(source):
+                files += download(source, folder, number=number)
             else:
                 files += _matching(connection, source)
         return files
