@@ -51,7 +51,8 @@ class DatabasePartition:
         self._take(connection, cursor)
         column = self._quoted(PARTITION_COLUMN)
         delete = f"DELETE FROM {self._table} WHERE {column} = "  # noqa: S608 - they are quoted
-        cursor.execute(self._bound(delete) + self._mark, (self.partition,))
+        emptied = self._bound(delete) + self._mark
+        cursor.execute(emptied, (self.partition,))
         count = self._insert(cursor, rows)
         self.database.check()
         connection.commit()

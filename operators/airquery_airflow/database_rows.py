@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import duckdb
 import pyarrow as pa
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -20,8 +21,6 @@ from airquery_airflow.postgres_types import UNBOUNDED, arrow_type, keep_json_as_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import duckdb
 
     from airquery_airflow.database import Database
 
@@ -161,7 +160,7 @@ class Source:
         self._connection.unregister("_batch")
         self._typed = {name: kind for name, kind in self._kinds.items() if kind is not None}
         for name, kind in self._declared.items():
-            self._retype(name, kind)
+            self._retype(name, str(duckdb.sqltype(kind)))
 
     def _array(self, name: str, values: list[Any], *, first: int) -> pa.Array[Any]:
         kind = self._kinds[name]

@@ -95,7 +95,8 @@ class Reader:
     def columns_of(self, connection: duckdb.DuckDBPyConnection, file: str) -> dict[str, str]:
         """Map the columns of one file to their types, as they are found in it."""
         arguments = self._arguments()
-        rows = connection.sql(f"FROM {_call(_READERS[self._format()], [file], arguments)}")
+        call = _call(_READERS[self._format()], [file], arguments)
+        rows = connection.sql(f"FROM {call}")
         return dict(zip(rows.columns, map(str, rows.types), strict=True))
 
     def _check_declared(self, connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
@@ -170,7 +171,8 @@ def _create_view(
     files: Sequence[str],
     arguments: Mapping[str, object],
 ) -> None:
-    connection.sql(f"FROM {_call(function, files, arguments)}").create_view("source")
+    call = _call(function, files, arguments)
+    connection.sql(f"FROM {call}").create_view("source")
 
 
 def _call(function: str, files: Sequence[str], arguments: Mapping[str, object]) -> str:
@@ -242,6 +244,7 @@ def _header(
         "skip": arguments["skip"],
     }
     whole |= {name: arguments[name] for name in ("compression", "encoding") if name in arguments}
-    lines = connection.sql(f"FROM {_call('read_csv', [file], whole)}").limit(1).fetchall()
+    call = _call("read_csv", [file], whole)
+    lines = connection.sql(f"FROM {call}").limit(1).fetchall()
     texts = [str(line) for (line,) in lines]
     return next(csv.reader(texts, delimiter=str(arguments["delim"])), [])

@@ -72,8 +72,10 @@ class Session:
 
     def create_empty_source(self, columns: Mapping[str, str]) -> None:
         """Make the relation `source` of these columns, without rows."""
-        given = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in columns.items())
-        self.connection.sql(f"SELECT {given} WHERE false").create_view("source")
+        # Only a type passes: it stands in the statement as DuckDB writes it.
+        kinds = {name: str(duckdb.sqltype(kind)) for name, kind in columns.items()}
+        given = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in kinds.items())
+        self.connection.sql(f"SELECT {', '.join(given)} WHERE false").create_view("source")
 
     def lead_names_of(self, sql: str) -> str:
         """Return a statement whose names of catalogs that are not attached lead to the warehouse.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airquery_airflow import PublishSQLOperator, TransformOperator
+from airquery_airflow import IngestSQLOperator, PublishSQLOperator, TransformOperator
 from tests.operators.databases import connect_postgres, connect_sqlite
 
 
@@ -150,6 +150,35 @@ def test_sqlite_takes_the_rows_too(
                 "2026-10-03",
             )
         ]
+
+
+def test_hostile_names_are_only_names(
+    execute: Execute,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres: PostgresServer,
+    shop: str,
+) -> None:
+    connect_sqlite(monkeypatch, tmp_path / "lite.db")
+    hostile = "a\"%s'--"
+    name = hostile.replace('"', '""')
+    make(execute, f'SELECT 1 AS "{name}"')
+
+    for conn_id in ("shop", "lite"):
+        execute(publish(conn_id, target=hostile))
+        query = f'SELECT * FROM "{name}"'
+        execute(
+            IngestSQLOperator(
+                task_id="i",
+                table="s.t",
+                conn_id=conn_id,
+                query=query,
+                on_schema_change="evolve",
+                sql=f'SELECT "{name}"::INTEGER AS "{name}" FROM source',
+            )
+        )
+
+    assert postgres.execute(shop, "SELECT target FROM airquery_publications") == [(hostile,)]
 
 
 @pytest.mark.usefixtures("shop")
