@@ -79,9 +79,10 @@ class IngestTask(TableTask):
             if origin is None:
                 return self._unchanged(session)
             session.attach_tables_of(self.sql)
-            session.create_output(self.sql)
-            changes = self._changes(session, origin)
-            published = session.publish(self.table, "FROM _output", notes=origin.notes)
+            held = session.warehouse.columns(self.table)
+            output = session.output_of(self.sql, held=held)
+            changes = self._changes(session, origin, output)
+            published = session.publish(self.table, output, notes=origin.notes)
         log.info("Read %s.", origin.said)
         return Manifest.of(published, schema_changes=changes)
 
@@ -93,10 +94,9 @@ class IngestTask(TableTask):
             )
         return Manifest.of(published)
 
-    def _changes(self, session: Session, origin: Origin) -> list[str]:
+    def _changes(self, session: Session, origin: Origin, output: str) -> list[str]:
         """Report how the columns differ from the table's. Raises `AirflowFailException`."""
-        rows = session.connection.table("_output")
-        found = session.warehouse.drift(self.table, rows)
+        found = session.warehouse.drift(self.table, session.connection.sql(output))
         said = [f"{change}{self.origin_of(session, change)}" for change in found]
         retyped = any(change.kind == "type" for change in found)
         if retyped or (found and self.on_schema_change == "fail"):

@@ -89,6 +89,29 @@ class Session:
         """Run a SELECT into the temporary table `_output`, without ai_query."""
         self.connection.execute(output_statement(sql))
 
+    def output_of(self, sql: str, *, held: Mapping[str, str]) -> str:
+        """Run a SELECT like `create_output`, and return the query of its rows.
+
+        A column of nothing but NULL takes the type that the table holds, whatever DuckDB makes of
+        it: 1.5 would call it an INTEGER.
+        """
+        self.create_output(sql)
+        spelled = {name.lower(): kind for name, kind in held.items()}
+        types = {n: spelled.get(n.lower(), "VARCHAR") for n in self._untyped_columns(sql)}
+        if not types:
+            return "FROM _output"
+        given = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        return f"SELECT * REPLACE ({', '.join(given)}) FROM _output"  # noqa: S608 - quoted
+
+    def _untyped_columns(self, sql: str) -> list[str]:
+        """Name the columns that are NULL in every row because nothing gives them a type."""
+        select = _in_brackets(sql)
+        columns = self.connection.table("_output").columns
+        of = "typeof((SELECT {} FROM {} LIMIT 0))"
+        types = (of.format(quoted(name), select) for name in columns)
+        [kinds] = self.connection.execute(f"SELECT {', '.join(types)}").fetchall()
+        return [name for name, kind in zip(columns, kinds, strict=True) if kind == '"NULL"']
+
     def output_texts(self, column: str, *, limit: int) -> list[str]:
         """Return the first values of a column of `_output` as text."""
         rows = self.connection.table("_output").project(quoted(column)).limit(limit).fetchall()
@@ -119,6 +142,11 @@ class Session:
 
 def output_statement(sql: str) -> str:
     """Write the statement that keeps the rows of a SELECT in the temporary table `_output`."""
+    select = _in_brackets(sql)
+    return f"CREATE OR REPLACE TEMP TABLE _output AS {select}"
+
+
+def _in_brackets(sql: str) -> str:
     text = sql.encode()
     end = len(text)
     # Its last semicolon would end ours, and a comment after it would hide our bracket.
@@ -126,7 +154,7 @@ def output_statement(sql: str) -> str:
         if kind is not duckdb.token_type.comment and text[start : start + 1] != b";":
             break
         end = start
-    return f"CREATE OR REPLACE TEMP TABLE _output AS ({text[:end].decode()})"
+    return f"({text[:end].decode()})"
 
 
 @contextmanager

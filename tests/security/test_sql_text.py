@@ -67,8 +67,6 @@ REVIEWED = {
     "select",
     "source",
     "value",
-    # A SELECT of the user's own.
-    "text[:end].decode()",
 }
 
 

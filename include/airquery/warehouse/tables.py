@@ -164,14 +164,17 @@ class Warehouse:
 
     def drift(self, table: str, rows: duckdb.DuckDBPyRelation) -> tuple[SchemaChange, ...]:
         """Say how the columns of rows differ from the table's; not at all if there is no table."""
+        before = self.columns(table)
+        return changes(before, stored_columns(TableName.parse(table), rows)) if before else ()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Map the table's columns to their types, without its partition; none without a table."""
         name = TableName.parse(table)
         held = find(name, self._uri(name), self._storage_options)
-        if held is None:
-            return ()
-        where = f"Table {name}"
-        before = {f.name: read_as(where, f.name, f.type) for f in held.schema().fields}
-        before.pop(PARTITION_COLUMN, None)
-        return changes(before, stored_columns(name, rows))
+        fields = () if held is None else held.schema().fields
+        found = {field.name: read_as(f"Table {name}", field.name, field.type) for field in fields}
+        found.pop(PARTITION_COLUMN, None)
+        return found
 
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
