@@ -141,7 +141,7 @@ class IngestHTTPOperator(IngestTask):
         return {**found, "asked": self._asked()} if found else {}
 
     def _asked(self) -> str:
-        """Tell apart what would make other rows of the same answer; headers hold secrets."""
+        """Tell apart what would make other rows; the connection's headers hold secrets."""
         parts = (self.url, self.http_conn_id, self.records, self.format, self.sql)
-        text = json.dumps([*parts, self.columns, self.options], default=str)
+        text = json.dumps([*parts, self.headers, self.columns, self.options], default=str)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Semaphore, Thread
 from typing import TYPE_CHECKING, Self
 
 
@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 
 class PageServer(ThreadingHTTPServer):
-    """Say what it answers with `page`; see in `asked` what it was asked, with which headers."""
+    """Say what it answers with `page`; see in `asked` what it was asked, with which headers.
+
+    Each request releases `came`, and waits for `goes_on`.
+    """
 
     def __init__(self) -> None:
+        self.came = Semaphore(0)
+        self.goes_on = Event()
+        self.goes_on.set()
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self._pages: dict[str, list[tuple[int, Mapping[str, str], bytes]]] = {}
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -48,6 +54,8 @@ class PageServer(ThreadingHTTPServer):
     def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         """Note a request and choose its answer."""
         self.asked.append((path, headers))
+        self.came.release()
+        self.goes_on.wait()
         pages = self._pages.get(path, [(404, {}, b"")])
         status, sent, body = pages.pop(0) if len(pages) > 1 else pages[0]
         if sent.get("ETag") and headers.get("If-None-Match") == sent["ETag"]:

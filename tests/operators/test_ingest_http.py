@@ -3,7 +3,8 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -15,6 +16,8 @@ from tests.operators.page_server import PageServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from airflow.sdk import Context
 
     from tests.operators.conftest import Execute, Rows
 
@@ -165,6 +168,39 @@ def test_what_has_no_end_or_no_rows_is_named_and_nothing_is_written(
 
     with pytest.raises(AirflowException, match=said):
         execute(ingest(f"{server.url}/loop", **given))
+
+    assert not (home / "warehouse").exists()
+
+
+class Killable(IngestHTTPOperator):
+    """Shows the copy of itself that runs."""
+
+    running: ClassVar[list[IngestHTTPOperator]] = []
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        self.running.append(self)
+        return super().execute(context)
+
+
+def test_a_killed_task_waits_for_no_answer(
+    execute: Execute, server: PageServer, home: Path
+) -> None:
+    server.goes_on.clear()
+    server.page("/a", [{"n": 1}])
+    task = Killable(task_id="a", url=f"{server.url}/a", table="s.t")
+
+    def kill() -> None:
+        assert server.came.acquire(timeout=30)
+        task.running[0].on_kill()
+
+    with ThreadPoolExecutor(1) as thread:
+        killed = thread.submit(kill)
+        try:
+            with pytest.raises(AirflowException, match="cancelled"):
+                execute(task)
+        finally:
+            server.goes_on.set()
+        killed.result()
 
     assert not (home / "warehouse").exists()
 
