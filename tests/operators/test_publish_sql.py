@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import psycopg2  # type: ignore[import-untyped]  # it has no types
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -15,6 +17,8 @@ from tests.operators.databases import connect_postgres, connect_sqlite
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow.sdk import Context
 
     from tests.operators.conftest import Execute
     from tests.postgres_server import PostgresServer
@@ -150,6 +154,39 @@ def test_sqlite_takes_the_rows_too(
                 "2026-10-03",
             )
         ]
+
+
+class Killable(PublishSQLOperator):
+    """Shows the copy of itself that runs."""
+
+    running: ClassVar[list[PublishSQLOperator]] = []
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        self.running.append(self)
+        return super().execute(context)
+
+
+def test_a_killed_task_leaves_the_rows_as_they_were(
+    execute: Execute, postgres: PostgresServer, shop: str
+) -> None:
+    make(execute, "SELECT 1 AS n")
+    execute(publish())
+    task = Killable(task_id="p", table="s.t", conn_id="shop", target="public.answers")
+
+    def kill() -> None:
+        asked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        asking = (postgres.execute(shop, asked) for _ in range(5_000))
+        assert next(filter(None, asking))
+        task.running[0].on_kill()
+
+    with closing(psycopg2.connect(shop)) as other, ThreadPoolExecutor(1) as thread:
+        other.cursor().execute("LOCK TABLE answers")
+        killed = thread.submit(kill)
+        with pytest.raises(AirflowException, match="cancelled"):
+            execute(task)
+        killed.result()
+
+    assert postgres.execute(shop, "SELECT n FROM answers") == [(1,)]
 
 
 def test_hostile_names_are_only_names(
