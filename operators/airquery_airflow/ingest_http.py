@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from airquery.endpoints.redaction import address
 from airquery_airflow.http_source import source_of
 from airquery_airflow.ingest_task import IngestTask, Origin
 
@@ -105,13 +106,13 @@ class IngestHTTPOperator(IngestTask):
             max_bytes=self.max_bytes,
         ).run(session.cancel)
         if pages is None:
-            log.info("%s did not change: the partition stays as it is.", self.url.partition("?")[0])
+            log.info("%s did not change: the partition stays as it is.", address(source.url))
             return None
-        self._create_source(session, pages)
+        self._create_source(session, pages, where=address(source.url))
         notes = self._notes(pages) if conditional else {}
-        return Origin(said=f"{pages.pages} pages of {source.url.partition('?')[0]}", notes=notes)
+        return Origin(said=f"{pages.pages} pages of {address(source.url)}", notes=notes)
 
-    def _create_source(self, session: Session, pages: Pages) -> None:
+    def _create_source(self, session: Session, pages: Pages, *, where: str) -> None:
         from airquery_airflow.reader import Reader  # noqa: PLC0415
 
         if pages.files:
@@ -125,7 +126,7 @@ class IngestHTTPOperator(IngestTask):
             session.create_empty_source(self.columns)
         else:
             raise AirflowFailException(
-                f"{self.url.partition('?')[0]} answered without rows, so their columns are not "
+                f"{where} answered without rows, so their columns are not "
                 "known. Declare columns if no rows are an answer."
             )
 
