@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from airquery_airflow.extract_json import ExtractJSONOperator
     from airquery_airflow.hook import EndpointHook
     from airquery_airflow.ingest import IngestOperator
+    from airquery_airflow.ingest_delta import IngestDeltaOperator
+    from airquery_airflow.ingest_http import IngestHTTPOperator
+    from airquery_airflow.ingest_sql import IngestSQLOperator
     from airquery_airflow.manifest import Manifest
     from airquery_airflow.new_rows import NewRowsOperator
+    from airquery_airflow.publish_parquet import PublishParquetOperator
+    from airquery_airflow.publish_sql import PublishSQLOperator
     from airquery_airflow.retries import retry_policy
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
@@ -30,9 +35,14 @@ __all__ = [
     "EndpointHook",
     "EvaluateOperator",
     "ExtractJSONOperator",
+    "IngestDeltaOperator",
+    "IngestHTTPOperator",
     "IngestOperator",
+    "IngestSQLOperator",
     "Manifest",
     "NewRowsOperator",
+    "PublishParquetOperator",
+    "PublishSQLOperator",
     "TransformOperator",
     "ValidateOperator",
     "retry_policy",
@@ -44,9 +54,14 @@ _MODULES = {
     "EndpointHook": "hook",
     "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
+    "IngestDeltaOperator": "ingest_delta",
+    "IngestHTTPOperator": "ingest_http",
     "IngestOperator": "ingest",
+    "IngestSQLOperator": "ingest_sql",
     "Manifest": "manifest",
     "NewRowsOperator": "new_rows",
+    "PublishParquetOperator": "publish_parquet",
+    "PublishSQLOperator": "publish_sql",
     "TransformOperator": "transform",
     "ValidateOperator": "validate",
     "retry_policy": "retries",

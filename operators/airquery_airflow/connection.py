@@ -65,7 +65,7 @@ _OURS = {
 }
 _NOT_TEXT = {"timeout_s", *_LIMITS, "input_per_million", "output_per_million"}
 # What Airflow's own HTTP hook reads from the extra; the rest of it are headers.
-_HTTP_OPTIONS = {
+HTTP_OPTIONS = {
     "allow_redirects",
     "cert",
     "check_response",
@@ -171,7 +171,7 @@ def _http_headers(
     headers = {
         key: Secret(str(value))
         for key, value in extra.items()
-        if key not in _OURS and key not in _HTTP_OPTIONS
+        if key not in _OURS and key not in HTTP_OPTIONS
     }
     if connection.login and not oauth:
         pair = f"{connection.login}:{connection.password or ''}".encode()

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from airquery_airflow.manifest import Manifest
-from airquery_airflow.table_task import TableTask
+from airquery_airflow.ingest_task import IngestTask, Origin
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airquery.warehouse.drift import SchemaChange
     from airquery_airflow.reader import Format
+    from airquery_airflow.session import Session
 
 
-log = logging.getLogger(__name__)
-
-
-class IngestOperator(TableTask):
+class IngestOperator(IngestTask):
     """Read CSV, TSV, JSON or Parquet into a partition.
 
     A line that does not fit fails the task and is named; no file at all fails it too.
 
     Args:
-        source: A path, a glob or an HTTP(S) URL, or a list of them.
+        source: A path, a glob, an HTTP(S) URL or an object store's URL, or a list of them. An
+            object store's may name an Airflow connection: `s3://conn_id@bucket/day=*/*.parquet`.
         format: What the files are; without it, their names tell. A CSV has a header, commas and
             double quotes unless `options` say otherwise.
         columns: Names and types, in the order of the file.
         sql: A SELECT over the relation `source`, when not every row or column is wanted as it is.
         options: Options of DuckDB's reader, such as `delim`, `header`, `quote`.
+        on_schema_change: "fail" or "evolve", for columns that are not those of the table.
     """
 
-    template_fields: Sequence[str] = (*TableTask.template_fields, "source", "sql")
+    template_fields: Sequence[str] = (*IngestTask.template_fields, "source")
 
     def __init__(
         self,
@@ -40,7 +39,6 @@ class IngestOperator(TableTask):
         source: str | Sequence[str],
         format: Format | None = None,  # noqa: A002 - what every reader calls it
         columns: Mapping[str, str] | None = None,
-        sql: str = "SELECT * FROM source",
         options: Mapping[str, object] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -48,11 +46,11 @@ class IngestOperator(TableTask):
         self.source = source
         self.format = format
         self.columns = columns
-        self.sql = sql
         self.options = options
+        self._files: Sequence[str] = ()
 
-    def write(self) -> Manifest:
-        """Read the files and publish the partition."""
+    def read(self, session: Session) -> Origin:
+        """Make `source` of the files."""
         from airquery_airflow.reader import Reader  # noqa: PLC0415
 
         reader = Reader(
@@ -61,13 +59,20 @@ class IngestOperator(TableTask):
             columns=self.columns,
             options=self.options or {},
         )
-        with self.session() as session:
-            with self.progress.step("Looking at the files"):
-                files = reader.create_view(session.connection, folder=session.folder)
-            self.progress.count(files=len(files))
-            self.lineage.reads(*reader.sources)
-            session.attach_tables_of(self.sql)
-            session.create_output(self.sql)
-            published = session.publish(self.table, "FROM _output")
-        log.info("Read %d files.", len(files))
-        return Manifest.of(published)
+        self._reader = reader
+        self.lineage.reads(*reader.sources)
+        self._files = reader.create_view(session.connection, folder=session.folder)
+        number = len(self._files)
+        self.progress.count(files=number)
+        return Origin(said=f"{number} file{'' if number == 1 else 's'}")
+
+    def origin_of(self, session: Session, change: SchemaChange) -> str:
+        """Name the files that have the column so, or lack it."""
+        names = []
+        for file in self._files:
+            columns = self._reader.columns_of(session.connection, file)
+            kinds = {name.lower(): kind for name, kind in columns.items()}
+            kind = kinds.get(change.column.lower())
+            if (kind is None) == (change.kind == "missing"):
+                names.append(file)
+        return f" (in {', '.join(names[:5])})" if names else ""

@@ -66,5 +66,6 @@ def place_of(address: str) -> Place:
     if url.scheme in {"http", "https"}:
         port = f":{url.port}" if url.port else ""
         return Place(namespace=f"{url.scheme}://{url.hostname or ''}{port}", name=url.path or "/")
-    # A bucket; in Azure's spelling its account stands behind an @.
-    return Place(namespace=f"{url.scheme}://{url.netloc}", name=url.path.lstrip("/") or "/")
+    # A bucket. Azure's account stands behind an @, elsewhere a connection or a login before it.
+    bucket = url.netloc if url.scheme.startswith("abfs") else url.netloc.rpartition("@")[2]
+    return Place(namespace=f"{url.scheme}://{bucket}", name=url.path.lstrip("/") or "/")

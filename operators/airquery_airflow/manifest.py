@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airquery import Publication, RunStats
     from airquery.execute.budget import RunOutcome
 
@@ -22,6 +24,7 @@ class Manifest:
     `requests_sent` were paid for, `from_journal` were answered by an earlier run; `failed` of both
     ended without a usable answer. `quarantined` rows are in a table of their own. Tokens and price
     are those of `requests_sent`. `outcome` is `complete`, or `partial` where something failed.
+    `schema_changes` says how the rows' columns differ from those that the table had.
     """
 
     table: str
@@ -37,6 +40,7 @@ class Manifest:
     price: float = 0.0
     currency: str = "USD"
     outcome: RunOutcome = "complete"
+    schema_changes: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -46,6 +50,7 @@ class Manifest:
         asked: RunStats | None = None,
         outcome: RunOutcome = "complete",
         quarantined: int = 0,
+        schema_changes: Sequence[str] = (),
     ) -> Self:
         """Make the manifest of a written partition, and of the statement that asked for it."""
         written = cls(
@@ -54,6 +59,7 @@ class Manifest:
             version=published.version,
             rows=published.rows,
             quarantined=quarantined,
+            schema_changes=schema_changes,
         )
         if asked is None:
             return written
@@ -71,13 +77,17 @@ class Manifest:
 
     def to_xcom(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return asdict(self)
+        values = asdict(self)
+        changes = list(values.pop("schema_changes"))
+        return {**values, "schema_changes": changes} if changes else values
 
     def __str__(self) -> str:
         """Say it as one line of a log."""
         said = f"{self.table} [{self.partition}] version {self.version}: {self.rows} rows"
         if self.quarantined:
             said += f", {self.quarantined} quarantined"
+        if self.schema_changes:
+            said += f", {len(self.schema_changes)} changes of its columns"
         if self.requests_sent or self.from_journal:
             said += (
                 f"; {self.requests_sent} requests sent, {self.from_journal} from the journal, "

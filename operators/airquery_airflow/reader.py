@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import airquery
 from airquery import quoting
+from airquery_airflow.declared import check_header, check_keys
+from airquery_airflow.object_store import download, is_object
 
 
 Format: TypeAlias = Literal["csv", "tsv", "json", "parquet"]
@@ -34,12 +36,21 @@ _SUFFIXES: Mapping[str, Format] = {
     ".parquet": "parquet",
 }
 _COMPRESSED = {".gz", ".zst"}
-_TEXT = {"header": True, "delim": ",", "quote": '"', "escape": '"', "skip": 0, "comment": ""}
+_EVERY_FILE = 2**31 - 1
+_TEXT = {
+    "header": True,
+    "delim": ",",
+    "quote": '"',
+    "escape": '"',
+    "skip": 0,
+    "comment": "",
+}
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "csv": _TEXT,
     "tsv": {**_TEXT, "delim": "\t"},
-    "json": {},
-    "parquet": {},
+    # A key that is first met late, or in a late file, is a column too.
+    "json": {"union_by_name": True, "sample_size": -1, "maximum_sample_files": _EVERY_FILE},
+    "parquet": {"union_by_name": True},
 }
 # No text holds it, so it makes one column of a whole line.
 _NO_DELIMITER = "\x01"
@@ -68,13 +79,36 @@ class Reader:
         """Make the temporary view `source`; return the files, downloads are in `folder`."""
         files = self._files(connection, folder)
         arguments = self._arguments()
+        self._check_declared(connection, files)
+        joined = arguments
+        if len(files) > 1 and self.columns is None:
+            # By place, the last columns of a wider CSV would be dropped without a word.
+            joined = {"union_by_name": True, **arguments}
         try:
-            _create_view(connection, _READERS[self._format()], files, arguments)
+            _create_view(connection, _READERS[self._format()], files, joined)
         except duckdb.InvalidInputException as error:
             if _READERS[self._format()] == "read_csv":
                 raise _named_line(connection, files, arguments) from error
             raise
         return files
+
+    def columns_of(self, connection: duckdb.DuckDBPyConnection, file: str) -> dict[str, str]:
+        """Map the columns of one file to their types, as they are found in it."""
+        arguments = self._arguments()
+        call = _call(_READERS[self._format()], [file], arguments)
+        rows = connection.sql(f"FROM {call}")
+        return dict(zip(rows.columns, map(str, rows.types), strict=True))
+
+    def _check_declared(self, connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+        """Refuse files whose own names of columns are not those that were declared."""
+        if self.columns is None:
+            return
+        found = replace(self, columns=None)
+        for file in files:
+            if self._format() == "json":
+                check_keys(file, list(found.columns_of(connection, file)), self.columns)
+            elif self._arguments()["header"] is True:
+                check_header(file, _header(connection, file, self._arguments()), self.columns)
 
     def _format(self) -> Format:
         if self.format is not None:
@@ -105,6 +139,8 @@ class Reader:
                 into = folder / f"{number}-{PurePosixPath(urlsplit(source).path).name}"
                 airquery.fetch(source, into)
                 files.append(str(into))
+            elif is_object(source):
+                files += download(source, folder, number=number)
             else:
                 files += _matching(connection, source)
         return files
@@ -135,11 +171,15 @@ def _create_view(
     files: Sequence[str],
     arguments: Mapping[str, object],
 ) -> None:
+    call = _call(function, files, arguments)
+    connection.sql(f"FROM {call}").create_view("source")
+
+
+def _call(function: str, files: Sequence[str], arguments: Mapping[str, object]) -> str:
     given = ", ".join(
         f"{quoting.quoted(name)} = {literal(value)}" for name, value in arguments.items()
     )
-    call = f"{function}({literal(files)}{given and ', '}{given})"
-    connection.sql(f"FROM {call}").create_view("source")
+    return f"{function}({literal(files)}{given and ', '}{given})"
 
 
 def _suffix(source: str) -> str:
@@ -186,6 +226,14 @@ def _text_columns(
 ) -> Mapping[str, str]:
     if "columns" in arguments:
         return cast("Mapping[str, str]", arguments["columns"])
+    names = enumerate(_header(connection, file, arguments))
+    return {f"{name or 'column'}_{number}": "VARCHAR" for number, name in names}
+
+
+def _header(
+    connection: duckdb.DuckDBPyConnection, file: str, arguments: Mapping[str, object]
+) -> list[str]:
+    """Read the first line of a CSV as it is, split at its commas."""
     whole = {
         "auto_detect": False,
         "columns": {"line": "VARCHAR"},
@@ -195,8 +243,8 @@ def _text_columns(
         "header": False,
         "skip": arguments["skip"],
     }
-    _create_view(connection, "read_csv", [file], whole)
-    lines = connection.table("source").limit(1).fetchall()
+    whole |= {name: arguments[name] for name in ("compression", "encoding") if name in arguments}
+    call = _call("read_csv", [file], whole)
+    lines = connection.sql(f"FROM {call}").limit(1).fetchall()
     texts = [str(line) for (line,) in lines]
-    fields = next(csv.reader(texts, delimiter=str(arguments["delim"])), [])
-    return {f"{name or 'column'}_{number}": "VARCHAR" for number, name in enumerate(fields)}
+    return next(csv.reader(texts, delimiter=str(arguments["delim"])), [])

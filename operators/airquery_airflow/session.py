@@ -66,18 +66,31 @@ class Session:
 
         Raises `WarehouseError` for one that is not there.
         """
+        tables = self.tables_of(sql)
+        if tables is None:
+            self.warehouse.attach(self.connection)
+        elif tables:
+            self.attach(*tables)
+
+    def tables_of(self, sql: str) -> list[str] | None:
+        """Name the tables of the warehouse that a statement reads; None if that cannot be told."""
         tree = parse(sql)
         if tree is None:
             # DuckDB knows syntax that the parser does not, and may know this statement too.
-            self.warehouse.attach(self.connection)
-            return
+            return None
         found = list(tree.find_all(exp.Table))
         # These were attached when their names were led to the warehouse.
         led = {f"{one.db}.{one.name}".lower() for one in found if one.catalog == CATALOG}
         self.lineage.reads(*map(self.warehouse.address, sorted(led)))
         read = {f"{one.db}.{one.name}".lower() for one in found if one.db and not one.catalog}
-        if tables := [name for name in read if name.partition(".")[0] not in _BUILT_IN]:
-            self.attach(*tables)
+        return [name for name in read if name.partition(".")[0] not in _BUILT_IN]
+
+    def create_empty_source(self, columns: Mapping[str, str]) -> None:
+        """Make the relation `source` of these columns, without rows."""
+        # Only a type passes: it stands in the statement as DuckDB writes it.
+        kinds = {name: str(duckdb.sqltype(kind)) for name, kind in columns.items()}
+        given = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in kinds.items())
+        self.connection.sql(f"SELECT {', '.join(given)} WHERE false").create_view("source")
 
     def lead_names_of(self, sql: str) -> str:
         """Return a statement whose names of catalogs that are not attached lead to the warehouse.
@@ -96,21 +109,50 @@ class Session:
         """Return how far DuckDB is with what it runs; negative where it does not know."""
         return self.connection.query_progress()
 
+    def output_of(self, sql: str, *, held: Mapping[str, str]) -> str:
+        """Run a SELECT like `create_output`, and return the query of its rows.
+
+        A column of nothing but NULL takes the type that the table holds, whatever DuckDB makes of
+        it: 1.5 would call it an INTEGER.
+        """
+        self.create_output(sql)
+        spelled = {name.lower(): kind for name, kind in held.items()}
+        types = {n: spelled.get(n.lower(), "VARCHAR") for n in self._untyped_columns(sql)}
+        if not types:
+            return "FROM _output"
+        given = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        return f"SELECT * REPLACE ({', '.join(given)}) FROM _output"  # noqa: S608 - quoted
+
+    def _untyped_columns(self, sql: str) -> list[str]:
+        """Name the columns that are NULL in every row because nothing gives them a type."""
+        select = _in_brackets(sql)
+        columns = self.connection.table("_output").columns
+        of = "typeof((SELECT {} FROM {} LIMIT 0))"
+        types = (of.format(quoted(name), select) for name in columns)
+        [kinds] = self.connection.execute(f"SELECT {', '.join(types)}").fetchall()
+        return [name for name, kind in zip(columns, kinds, strict=True) if kind == '"NULL"']
+
     def output_texts(self, column: str, *, limit: int) -> list[str]:
         """Return the first values of a column of `_output` as text."""
         rows = self.connection.table("_output").project(quoted(column)).limit(limit).fetchall()
         return [str(value) for (value,) in rows]
 
-    def publish(self, table: str, query: str) -> airquery.Publication:
+    def publish(
+        self, table: str, query: str, *, notes: Mapping[str, str] | None = None
+    ) -> airquery.Publication:
         """Replace this partition of the table by the rows of the query.
 
-        Raises `Cancelled` for a task that was killed.
+        `notes` are kept in the commit that does it. Raises `Cancelled` for a task that was killed.
         """
         self.cancel.check()
         rows = self.connection.sql(query)
         with self.progress.step(f"Writing {table}"):
             published = self.warehouse.publish(
-                table, rows, partition=self.partition, run_number=self.run_number
+                table,
+                rows,
+                partition=self.partition,
+                run_number=self.run_number,
+                notes=notes,
             )
         if not published.written:
             raise AirflowException(
@@ -132,6 +174,11 @@ class Session:
 
 def output_statement(sql: str) -> str:
     """Write the statement that keeps the rows of a SELECT in the temporary table `_output`."""
+    select = _in_brackets(sql)
+    return f"CREATE OR REPLACE TEMP TABLE _output AS {select}"
+
+
+def _in_brackets(sql: str) -> str:
     text = sql.encode()
     end = len(text)
     # Its last semicolon would end ours, and a comment after it would hide our bracket.
@@ -139,7 +186,7 @@ def output_statement(sql: str) -> str:
         if kind is not duckdb.token_type.comment and text[start : start + 1] != b";":
             break
         end = start
-    return f"CREATE OR REPLACE TEMP TABLE _output AS ({text[:end].decode()})"
+    return f"({text[:end].decode()})"
 
 
 @contextmanager

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -12,9 +14,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airquery_airflow import IngestOperator
 
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "ingest.md"
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.operators.conftest import Execute, Rows
 
@@ -125,3 +128,16 @@ def test_a_broken_line_leaves_the_partition_as_it_was(
         execute(task)
 
     assert rows("SELECT count(*) FROM s.raw") == [(2,)]
+
+
+def test_the_example_of_the_reference_makes_its_tasks() -> None:
+    [program] = re.findall(r"```python\n(.*?)```", REFERENCE.read_text(), re.DOTALL)
+    made: dict[str, Any] = {}
+
+    exec(program, made)  # noqa: S102 - it is the reference's
+
+    assert [made[name].table for name in ("orders", "tickets", "answers")] == [
+        "shop.orders",
+        "shop.tickets",
+        "shop.answers",
+    ]

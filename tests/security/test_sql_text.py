@@ -39,6 +39,7 @@ REVIEWED = {
     "self._number",
     # Constants of ours.
     "CATALOG",
+    "PARTITION_COLUMN",
     "_VIEW",
     "definition",
     "definition.partition('(')[0]",
@@ -48,6 +49,10 @@ REVIEWED = {
     "kind",
     "stored(where, column, kind, variant='JSON')",
     "target",
+    # Names of another database, quoted as its hook quotes.
+    "column",
+    "names",
+    "self._table",
     # SQL that was put together by the same rule.
     "call",
     "columns",
@@ -62,8 +67,6 @@ REVIEWED = {
     "select",
     "source",
     "value",
-    # A SELECT of the user's own.
-    "text[:end].decode()",
 }
 
 

@@ -42,7 +42,7 @@ def fetch(url: str, into: Path) -> None:
         async with _transport() as transport:
             return await transport.download(url, into, timeout_s=SILENCE_S)
 
-    failure = _run(download())
+    failure = run_to_end(download())
     if failure is not None:
         raise Unreachable(failure)
 
@@ -53,7 +53,7 @@ def probe(endpoint: Endpoint) -> str:
     Returns one line to show. Raises `Unreachable` if it does not answer or refuses the key, and
     `AirqueryError` if it says that it does not have the model.
     """
-    body = _run(_get(endpoint, wire.url(endpoint, "/models")))
+    body = run_to_end(_get(endpoint, wire.url(endpoint, "/models")))
     if body is None:
         return f"{endpoint.name}: reachable at {endpoint.base_url}; it publishes no list of models."
     models = _models(body)
@@ -76,7 +76,7 @@ def published_structure(endpoint: Endpoint) -> Structure | None:
     url = published.url(endpoint)
     key = (url, endpoint.revision)
     if key not in _structures:
-        body = _run(_get(endpoint, url))
+        body = run_to_end(_get(endpoint, url))
         _structures[key] = None if body is None else published.read(endpoint, body)
     return _structures[key]
 
@@ -119,7 +119,7 @@ async def _get(endpoint: Endpoint, url: str) -> bytes | None:
         return reply.body
 
 
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+def run_to_end(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end, also for a caller whose thread runs an event loop already."""
     try:
         asyncio.get_running_loop()

@@ -92,7 +92,14 @@ class Transport:
         return await self._send("GET", url, headers=headers, timeout_s=timeout_s, route=route)
 
     async def save(
-        self, url: str, into: Path, *, headers: Mapping[str, str], timeout_s: float, route: Route
+        self,
+        url: str,
+        into: Path,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        route: Route = _DIRECT,
+        max_bytes: int | None = None,
     ) -> Reply | Failure:
         """Write what one address replies to a file, and return the rest of the reply.
 
@@ -107,9 +114,16 @@ class Transport:
             if reply.status not in _SUCCESS:
                 body = await self._whole(reply) or b""
                 return Reply(status=reply.status, headers=_readable(reply), body=body)
+            size = 0
             async with reply:
                 with into.open("wb") as file:
                     async for chunk in reply.content.iter_any():
+                        size += len(chunk)
+                        if max_bytes is not None and size > max_bytes:
+                            return _unusable(
+                                f"{address(url)} sent more than {max_bytes:,} bytes. The rest was "
+                                "not read. Raise max_bytes if that is right."
+                            )
                         file.write(chunk)
         except InvalidSetting as problem:
             return _unusable(str(problem))

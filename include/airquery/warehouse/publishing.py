@@ -8,9 +8,10 @@ one commits nothing. A commit that met another one is repeated on a new snapshot
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deltalake import (
@@ -30,6 +31,8 @@ from airquery.warehouse.rows import is_spent, with_partition
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
 
@@ -40,6 +43,10 @@ _ATTEMPTS = 50
 _RENUMBERINGS = 100
 # The writer holds a row group in memory; the default of a million rows doubles its footprint.
 _WRITER = WriterProperties(compression="ZSTD", max_row_group_size=100_000)
+
+# Notes only save work, so those of a partition that was written long ago may be forgotten.
+_COMMITS_LOOKED_AT = 1_000
+_NOTES = "airquery.notes"
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
 
@@ -71,6 +78,22 @@ class Overwrite:
     partition: str
     run_number: int
     advance: Advance | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def recorded_notes(self) -> Mapping[str, str]:
+        """Return the notes of the commit that made the partition what it is, if they are found."""
+        table = find(self.name, self.uri, self.storage_options)
+        number = None if table is None else table.transaction_version(self._application)
+        if table is None or number is None:
+            return {}
+        for commit in table.history(_COMMITS_LOOKED_AT):
+            noted = commit.get(_NOTES)
+            if noted is None:
+                continue
+            of = json.loads(noted)
+            if (of["partition"], of["run"]) == (self.partition, number):
+                return dict(of["notes"])
+        return {}
 
     def recorded(self) -> Publication | None:
         """Return what any run published of the partition."""
@@ -162,7 +185,12 @@ class Overwrite:
         marks = [Transaction(self._application, self.run_number)]
         if self.advance is not None:
             marks.append(Transaction(self.advance.application, self.advance.after))
-        return CommitProperties(app_transactions=marks, max_commit_retries=renumberings)
+        kept = {"partition": self.partition, "run": self.run_number, "notes": dict(self.notes)}
+        return CommitProperties(
+            app_transactions=marks,
+            max_commit_retries=renumberings,
+            custom_metadata={_NOTES: json.dumps(kept)} if self.notes else None,
+        )
 
     def _result(self, table: DeltaTable, *, written: bool) -> Publication:
         done = self._publication(table, rows=self._rows(table) if written else 0, written=written)

@@ -62,6 +62,20 @@ def with_partition(
     return columns
 
 
+def stored_columns(name: TableName, rows: duckdb.DuckDBPyRelation) -> dict[str, str | None]:
+    """Map each column of the rows to the type it comes back with; None where none has a value."""
+    where = f"Table {name}"
+    untyped = {
+        column for column, kind in zip(rows.columns, rows.types, strict=True) if kind.id == "null"
+    }
+    columns = with_partition(name, rows, "", held=None).limit(0).to_arrow_table()
+    return {
+        field.name: None if field.name in untyped else read_as(where, field.name, field.type)
+        for field in DeltaSchema.from_arrow(columns.schema).fields
+        if field.name != PARTITION_COLUMN
+    }
+
+
 def _column(where: str, column: str, kind: DuckDBPyType, held: DeltaField | None) -> str:
     """Write one column of the SELECT: cast to what is stored, spelled as the table spells it."""
     if held is not None and kind.id == "null":

@@ -18,10 +18,13 @@ from deltalake.exceptions import DeltaError
 
 from airquery.errors import UnknownTable, WarehouseError, suggestion
 from airquery.quoting import quoted
+from airquery.warehouse.drift import SchemaChange, changes
 from airquery.warehouse.increments import Advance, advance_of, new_rows
-from airquery.warehouse.names import TableName, check_partition, local_root
+from airquery.warehouse.names import PARTITION_COLUMN, TableName, check_partition, local_root
 from airquery.warehouse.publishing import Overwrite, Publication, find
 from airquery.warehouse.reading import files_of, select_of
+from airquery.warehouse.rows import stored_columns
+from airquery.warehouse.types import read_as
 
 
 if TYPE_CHECKING:
@@ -130,6 +133,7 @@ class Warehouse:
         partition: str,
         run_number: int,
         advance: Advance | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> Publication:
         """Make `rows` the whole of one partition, in one commit; no rows empty it.
 
@@ -138,10 +142,19 @@ class Warehouse:
         have one number, a later run has a larger one. The rows are read again when the commit met
         another writer's, so they must be a table or a query, not a stream. With `advance`, the table has
         read its source that far from this commit on; if another run read it meanwhile, nothing is
-        written and `WarehouseError` says so.
+        written and `WarehouseError` says so. `notes` are kept in the commit, for `notes` to read.
         """
-        writer = self._overwrite(table, partition, run_number=run_number, advance=advance)
+        writer = self._overwrite(
+            table, partition, run_number=run_number, advance=advance, notes=notes
+        )
         return writer.publish(rows)
+
+    def notes(self, table: str, partition: str) -> Mapping[str, str]:
+        """Return what was noted with the rows of a partition as they are; empty if nothing is known.
+
+        They are in the commit that wrote the rows, so they go with the rows, the table or the log.
+        """
+        return self._overwrite(table, partition, run_number=0).recorded_notes()
 
     def partition_files(self, table: str, partition: str) -> list[str]:
         """List the Parquet files of one partition; none if it has no rows."""
@@ -154,12 +167,32 @@ class Warehouse:
         uri = self._uri(TableName.parse(table))
         return uri if self._folder is None else f"file://{uri}"
 
+    def drift(self, table: str, rows: duckdb.DuckDBPyRelation) -> tuple[SchemaChange, ...]:
+        """Say how the columns of rows differ from the table's; not at all if there is no table."""
+        before = self.columns(table)
+        return changes(before, stored_columns(TableName.parse(table), rows)) if before else ()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Map the table's columns to their types, without its partition; none without a table."""
+        name = TableName.parse(table)
+        held = find(name, self._uri(name), self._storage_options)
+        fields = () if held is None else held.schema().fields
+        found = {field.name: read_as(f"Table {name}", field.name, field.type) for field in fields}
+        found.pop(PARTITION_COLUMN, None)
+        return found
+
     def version(self, table: str) -> int:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()
 
     def _overwrite(
-        self, table: str, partition: str, *, run_number: int, advance: Advance | None = None
+        self,
+        table: str,
+        partition: str,
+        *,
+        run_number: int,
+        advance: Advance | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> Overwrite:
         name = TableName.parse(table)
         check_partition(name, partition)
@@ -170,6 +203,7 @@ class Warehouse:
             partition=partition,
             run_number=run_number,
             advance=advance,
+            notes=notes or {},
         )
 
     def _at(self, name: TableName, version: int) -> DeltaTable:

@@ -1,0 +1,17 @@
+SELECT
+  1::smallint AS small,
+  2 AS whole,
+  3000000000 AS large,
+  CAST(1.10 AS numeric(10, 2)) AS money,
+  1.5 AS any_number,
+  2.5::float8 AS real,
+  true AS yes,
+  'ü' AS text,
+  '\x00ff'::bytea AS bytes,
+  date '2026-10-03' AS day,
+  timestamp '2026-10-03 01:02:03.000004' AS moment,
+  timestamptz '2026-10-03 01:02:03+02' AS instant,
+  '{"a": 1.10, "b": 12345678901234567890}'::json AS doc,
+  '5b3a1c1e-0000-4000-8000-000000000001'::uuid AS id,
+  ARRAY['a', NULL] AS list,
+  NULL::int AS nothing
