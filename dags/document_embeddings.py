@@ -27,7 +27,7 @@ from airquery_airflow import (
 ROOT = Path(__file__).resolve().parents[1]
 REVIEWS = ROOT / "include/data/product_reviews/amazonReviewSnippets_GroundTruth.txt"
 SUITE = ROOT / "include/expectations/document_embeddings.json"
-DAY = "{{ partition_key or params.partition or ds }}"
+DAY = "{{ dag_run.partition_key or params.partition or ds }}"
 # Parameters stand in SQL: nothing that could end a string there is let in.
 NAME = "^[A-Za-z0-9_.-]+$"
 

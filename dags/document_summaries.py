@@ -32,8 +32,8 @@ from airquery_airflow import (
 ROOT = Path(__file__).resolve().parents[1]
 REVIEWS = ROOT / "include/data/product_reviews/amazonReviewSnippets_GroundTruth.txt"
 SUITE = ROOT / "include/expectations/document_summaries.json"
-DAY = "{{ partition_key or params.partition or ds }}"
-BATCH = "{{ partition_key or ts_nodash }}"
+DAY = "{{ dag_run.partition_key or params.partition or ds }}"
+BATCH = "{{ dag_run.partition_key or ts_nodash }}"
 # Parameters stand in SQL: nothing that could end a string there is let in.
 NAME = "^[A-Za-z0-9_.-]+$"
 

@@ -32,7 +32,7 @@ from airquery_airflow import (
 ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = ROOT / "include/data/entity_recognition/messages.jsonl"
 SUITE = ROOT / "include/expectations/entity_recognition.json"
-DAY = "{{ partition_key or params.partition or ds }}"
+DAY = "{{ dag_run.partition_key or params.partition or ds }}"
 # Parameters stand in SQL: nothing that could end a string there is let in.
 NAME = "^[A-Za-z0-9_.-]+$"
 LABELS = (

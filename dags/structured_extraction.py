@@ -30,7 +30,7 @@ from airquery_airflow import (
 ROOT = Path(__file__).resolve().parents[1]
 MAILS = ROOT / "include/data/structured_extraction/invoices.jsonl"
 SUITE = ROOT / "include/expectations/structured_extraction.json"
-DAY = "{{ partition_key or params.partition or ds }}"
+DAY = "{{ dag_run.partition_key or params.partition or ds }}"
 # Parameters stand in SQL: nothing that could end a string there is let in.
 NAME = "^[A-Za-z0-9_.-]+$"
 FIELDS = {

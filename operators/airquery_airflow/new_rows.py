@@ -48,7 +48,7 @@ class NewRowsOperator(TableTask):
         self,
         *,
         source: str,
-        partition: str = "{{ partition_key or ts_nodash }}",
+        partition: str = "{{ dag_run.partition_key or ts_nodash }}",
         most_commits: int | str | None = None,
         **kwargs: Any,
     ) -> None:

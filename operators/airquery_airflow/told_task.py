@@ -41,7 +41,8 @@ class ToldTask(BaseOperator):
     Args:
         table: The table, as `schema.table`.
         partition: Which partition of it. The default names the same one in a scheduled, a
-            backfilled and a manual run.
+            backfilled and a manual run. It asks the run for its key, since templates have a
+            `partition_key` of their own only from Airflow 3.3 on.
         warehouse: The root of the tables; without it, what `AIRQUERY_WAREHOUSE` says.
     """
 
@@ -60,7 +61,7 @@ class ToldTask(BaseOperator):
         self,
         *,
         table: str,
-        partition: str = "{{ partition_key or ds }}",
+        partition: str = "{{ dag_run.partition_key or ds }}",
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:

@@ -1,7 +1,7 @@
 -- Documents cut into chunks that an embedding model can take. A chunk is whole sentences; one ends
 -- where the text passes a multiple of the length that is asked for, so it is about that long. No
 -- character of a document is left out.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH split AS (
   SELECT
     document_id,

@@ -1,6 +1,6 @@
 -- A vector for every chunk. Equal chunks are asked about once, and several travel in one request
 -- where the endpoint takes that. A failed request is a row with the reason, not a failed task.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     *,

@@ -1,7 +1,7 @@
 -- The documents of one day. The sample file is that of the product reviews: sentences without a date.
 -- A review is its sentences by their number; the reviews, ordered by id, are dealt to the 30 days
 -- from 2026-10-01 on, so that every day has ten of them.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH sentences AS (
   SELECT
     CAST(split_part(id, '_', 1) AS INTEGER) AS document_id,

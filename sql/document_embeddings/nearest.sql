@@ -1,7 +1,7 @@
 -- The document of the same day that is nearest to each: the best pair of their chunks counts. The
 -- vectors have length 1, which was checked, so their inner product is the cosine of their angle.
 -- Every pair of chunks is looked at, which is right for a day and wrong for a library.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH chunks AS (
   SELECT
     document_id,

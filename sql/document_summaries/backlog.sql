@@ -12,6 +12,6 @@ FROM feedback.batches AS batches
 ANTI JOIN feedback.summaries AS summaries
   ON summaries.partition_key = batches.partition_key
   AND summaries.document_id = batches.document_id
-WHERE batches.partition_key <> '{{ (partition_key or ts_nodash) | replace("'", "''") }}'
+WHERE batches.partition_key <> '{{ (dag_run.partition_key or ts_nodash) | replace("'", "''") }}'
 GROUP BY batches.partition_key
 ORDER BY batches.partition_key

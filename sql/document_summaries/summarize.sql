@@ -11,7 +11,7 @@ WITH asked AS (
       failOnError => false
     ) AS summary
   FROM feedback.batches
-  WHERE partition_key = '{{ (partition_key or ts_nodash) | replace("'", "''") }}'
+  WHERE partition_key = '{{ (dag_run.partition_key or ts_nodash) | replace("'", "''") }}'
 )
 
 SELECT

@@ -1,6 +1,6 @@
 -- What the endpoint is asked about: the sentences of the sample reviews that are neither very short
 -- nor very long, numbered.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 SELECT
   row_number() OVER (ORDER BY id) - 1 AS position,
   text,

@@ -1,6 +1,6 @@
 -- One request for each number, each about another text. The number stands in the request, so that
 -- no two are equal however often the texts come round, and nothing is read from the journal.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH texts AS (
   SELECT
     position,

@@ -1,6 +1,6 @@
 -- What was measured, a line for each number of requests in flight, and what to write into the file
 -- of endpoints. A measurement with failures only recommends nothing, and that fails the task.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH measured AS (
   SELECT
     *,

@@ -1,6 +1,6 @@
 -- A row for every entity of which the model is sure enough. `at_offsets` is what stands at the place
 -- that it names: the suite says that it is the entity, so no offset is believed.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH exploded AS (
   SELECT
     message_id,

@@ -1,6 +1,6 @@
 -- The entities that were found, with a column for each type: so each type has a score of its own. An
 -- entity is the right one if message, place and type are.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH found AS (
   SELECT
     message_id,

@@ -1,5 +1,5 @@
 -- The messages of one day, with what is true of them.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 SELECT
   id AS message_id,
   written_on,

@@ -1,5 +1,5 @@
 -- The messages that the model did not answer, and why. They have no entities, which lowers recall.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 SELECT
   message_id,
   message,

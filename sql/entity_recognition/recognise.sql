@@ -1,6 +1,6 @@
 -- What the model finds in every message: it sees the text alone. A failed request is a row with the
 -- reason, not a failed task.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     message_id,

@@ -1,5 +1,5 @@
 -- What is true of the messages, in the form of `found_by_type.sql`.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH exploded AS (
   SELECT
     message_id,

@@ -3,7 +3,7 @@
 -- out. The model's verdict is the majority of the opinions it found. A review without a usable
 -- answer, or without a majority, counts as wrong: nothing is left out to look better. A day without
 -- any usable answer is no result but an error, which fails the task with the commonest reason.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH verdicts AS (
   SELECT
     review_id,

@@ -3,7 +3,7 @@
 -- The instruction stands before the review, so that the server reads it once. It has no example: the
 -- schema says as much, and a small model copies examples into its answers. A comment comes before
 -- its labels, which then follow from it. Two short opinions are what a small model ends in time.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     *,

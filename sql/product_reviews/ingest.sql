@@ -2,7 +2,7 @@
 -- The file holds sentences in no reliable order; a review is its sentences by their number.
 -- It holds no dates, so one is given: the reviews, ordered by id, are dealt to the 30 days from
 -- 2026-10-01 on, one each, ten times round. So every day has ten of them, of all the products.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH sentences AS (
   SELECT
     CAST(split_part(id, '_', 1) AS INTEGER) AS review_id,

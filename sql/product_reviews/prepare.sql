@@ -1,6 +1,6 @@
 -- What is asked about: white space made single, and at most 600 characters, which is about 150
 -- tokens. A blank review is not asked about; the evaluation counts it.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH cleaned AS (
   SELECT
     review_id,

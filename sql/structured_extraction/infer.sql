@@ -2,7 +2,7 @@
 -- request is a row with the reason, not a failed task. The instruction stands before the mail, so
 -- that the server reads it once. It describes no field: a small model copies a description into its
 -- answer, and the schema says as much. null is how a model says that a mail does not say.
-{% set day = (partition_key or params.partition or ds) | replace("'", "''") %}
+{% set day = (dag_run.partition_key or params.partition or ds) | replace("'", "''") %}
 WITH asked AS (
   SELECT
     mail_id,

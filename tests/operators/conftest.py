@@ -85,6 +85,7 @@ def execute(dag: DAG) -> Execute:
         known: dict[str, Any] = {
             "ti": SimpleNamespace(start_date=started or datetime.now(UTC)),
             "outlet_events": defaultdict(SimpleNamespace) if events is None else events,
+            "dag_run": SimpleNamespace(partition_key=context.get("partition_key")),
             "partition_key": None,
             "ds": DAY,
             "params": {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +63,11 @@ def dag(request: pytest.FixtureRequest) -> DAG:
 def rendered(dag: DAG, run: str) -> dict[str, dict[str, Any]]:
     """Render all templates of all tasks, as the task runner would."""
     variables, given = RUNS[run]
-    context = {**variables, "params": {**PARAMS[dag.dag_id], **given}}
+    context = {
+        **variables,
+        "dag_run": SimpleNamespace(partition_key=variables["partition_key"]),
+        "params": {**PARAMS[dag.dag_id], **given},
+    }
     found = {}
     for task in dag.tasks:
         ready = task.prepare_for_execution()

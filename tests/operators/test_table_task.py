@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -52,7 +53,9 @@ def test_the_partition_is_the_key_or_the_day(
 def test_a_partitioned_run_needs_no_day(dag: DAG) -> None:
     task = one_row().prepare_for_execution()
 
-    task.render_template_fields({"partition_key": "north"}, dag.get_template_env())
+    task.render_template_fields(
+        {"dag_run": SimpleNamespace(partition_key="north")}, dag.get_template_env()
+    )
 
     assert task.partition == "north"
 
@@ -61,7 +64,9 @@ def test_a_run_without_key_and_day_fails_while_it_is_rendered(dag: DAG) -> None:
     task = one_row().prepare_for_execution()
 
     with pytest.raises(Exception, match="'ds' is undefined"):
-        task.render_template_fields({"partition_key": None}, dag.get_template_env())
+        task.render_template_fields(
+            {"dag_run": SimpleNamespace(partition_key=None)}, dag.get_template_env()
+        )
 
 
 @pytest.mark.parametrize("partition", ["", " ", "None", "{{ params.day }}"])
