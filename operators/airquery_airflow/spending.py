@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 import airquery
 from airquery.errors import InvalidSetting, TooManyFailures, suggestion
+from airquery_airflow.failures import BudgetSpent
 
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def check_spending(run: Run) -> None:
         return
     unasked = [one for one in run.failures if one.condition == "AI_FUNCTION_BUDGET_EXCEEDED"]
     stats = run.stats
-    raise AirflowFailException(
+    raise BudgetSpent(
         f"{len(unasked)} of {stats.requests} requests were not sent, so nothing was published. "
         f"{stats.sent} were, for {stats.prompt_tokens} + {stats.completion_tokens} tokens and "
         f"{stats.price:.6f} {stats.currency}; what they answered is kept. {unasked[0]}"
