@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airquery_airflow import TransformOperator, ValidateOperator
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -41,13 +42,6 @@ def in_set(severity: str) -> dict[str, Any]:
     }
 
 
-class Pushed(list[tuple[str, Any]]):
-    """What a failing task pushes to XCom."""
-
-    def xcom_push(self, *, key: str, value: Any) -> None:
-        self.append((key, value))
-
-
 @pytest.fixture
 def labels(execute: Execute) -> None:
     execute(TransformOperator(task_id="labels", sql=LABELS, table="s.labels"))
@@ -69,6 +63,7 @@ def test_a_partition_that_meets_its_suite_succeeds(execute: Execute, tmp_path: P
         "expectations": 1,
         "failed_by_severity": {},
         "failed": [],
+        "quarantined": None,
     }
 
 
@@ -99,7 +94,8 @@ def test_a_warning_is_logged_with_its_counts_and_the_task_succeeds(
 def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
     execute: Execute, tmp_path: Path
 ) -> None:
-    pushed = Pushed()
+    pushed: list[tuple[str, Any]] = []
+    ti = task_instance("validate", xcom_push=lambda *, key, value: pushed.append((key, value)))
     task = ValidateOperator(
         task_id="validate",
         table="s.labels",
@@ -107,7 +103,7 @@ def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
     )
 
     with pytest.raises(AirflowFailException) as caught:
-        execute(task, ti=pushed)
+        execute(task, ti=ti)
 
     message = str(caught.value)
     assert message.startswith(
