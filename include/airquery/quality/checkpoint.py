@@ -44,11 +44,11 @@ def check(
     that fail replace the partition of the same name in the quarantine's table.
     """
     name = TableName.parse(table)
-    given = dict(settings or {})
+    given = settings or {}
     claims = build(suite)
     with TemporaryDirectory(prefix="airquery-quality-") as folder:
         database = Path(folder) / "batch.duckdb"
-        with duckdb.connect(database, config=given) as con:
+        with duckdb.connect(database, config=dict(given)) as con:
             _attach(con, suite, warehouse, name, partition)
             if quarantine is not None:
                 quarantine.check(con)

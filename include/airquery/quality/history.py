@@ -98,6 +98,8 @@ def append(
         for position, outcome in enumerate(result.outcomes, start=1)
     ]
     with closing(duckdb.connect()) as con:
+        # Delta knows no other time zone.
+        con.execute("SET TimeZone = 'UTC'")
         con.execute(read("quality/results.sql"))
         con.executemany(_INSERT, rows)
         return warehouse.publish(

@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from duckdb.func import ARROW, SPECIAL
 
 from airquery.errors import QualityError, StatementError
 from airquery.output.structure import json_schema, parse_ddl
@@ -71,7 +72,7 @@ def misfit_function(con: duckdb.DuckDBPyConnection, schema: Mapping[str, object]
             return pa.array(found, pa.string())
 
         con.create_function(
-            f"_{name}", misfits, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+            f"_{name}", misfits, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
         )
         con.execute(_CREATE.format(name=name))
     return name

@@ -39,11 +39,15 @@ def define() -> None:
 
 def _define_schema() -> None:
     import sqlalchemy as sa  # noqa: PLC0415  (it comes with Great Expectations)
-    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import (
+        SqlAlchemyExecutionEngine,
+    )
     from great_expectations.expectations.expectation import ColumnMapExpectation
-    from great_expectations.expectations.metrics.map_metric_provider import (
-        ColumnMapMetricProvider,
+    from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
         column_condition_partial,
+    )
+    from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+        ColumnMapMetricProvider,
     )
 
     class ColumnValuesConformToJsonSchema(ColumnMapMetricProvider):
@@ -71,7 +75,9 @@ def _define_schema() -> None:
 
 
 def _define_labels() -> None:
-    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import (
+        SqlAlchemyExecutionEngine,
+    )
     from great_expectations.expectations.expectation import BatchExpectation
     from great_expectations.expectations.metrics.metric_provider import metric_value
     from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
@@ -113,7 +119,9 @@ def _define_labels() -> None:
         )
         args_keys = ("column",)
 
-        def _validate(self, metrics: Any, **_given: Any) -> Any:
+        def _validate(
+            self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None
+        ) -> Any:
             kwargs = self._get_success_kwargs()
             return _judged(metrics["table.airquery_label_counts"], kwargs)
 
