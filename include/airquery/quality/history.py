@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 RESULTS = "airquery.validation_results"
 
-_INSERT = "INSERT INTO results VALUES (" + ", ".join("?" * 19) + ")"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -101,7 +99,7 @@ def append(
         # Delta knows no other time zone.
         con.execute("SET TimeZone = 'UTC'")
         con.execute(read("quality/results.sql"))
-        con.executemany(_INSERT, rows)
+        con.executemany(read("quality/add_result.sql"), rows)
         return warehouse.publish(
             table,
             con.table("results"),

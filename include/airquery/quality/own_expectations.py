@@ -120,7 +120,10 @@ def _define_labels() -> None:
         args_keys = ("column",)
 
         def _validate(
-            self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None
+            self,
+            metrics: Any,
+            runtime_configuration: Any = None,  # noqa: ARG002  (GX's signature)
+            execution_engine: Any = None,  # noqa: ARG002
         ) -> Any:
             kwargs = self._get_success_kwargs()
             return _judged(metrics["table.airquery_label_counts"], kwargs)
