@@ -6,7 +6,18 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from airquery.report import Bar, Bars, Column, Latencies, Page, Table, write_page
+from airquery.quality import latest
+from airquery.report import (
+    Bar,
+    Bars,
+    Column,
+    Latencies,
+    Page,
+    Table,
+    validation_table,
+    write_page,
+)
+from airquery.warehouse import Warehouse
 from airquery_airflow.demo_figures import percent, rows_of
 
 
@@ -73,6 +84,7 @@ def write_report(
                 note=f"As the model gave them. {percent(evaluation.verbatim)} of the comments stand "
                 "in the review word for word.",
             ),
+            validation_table(latest(Warehouse(warehouse))),
             _rows(
                 "Quarantine",
                 warehouse,

@@ -16,7 +16,15 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import estimate, page, prefix, report, telemetry, transport  # noqa: E402  (the path comes first)
+from tests.benchmarks import (  # noqa: E402  (the path comes first)
+    estimate,
+    page,
+    prefix,
+    report,
+    telemetry,
+    transport,
+    validation,
+)
 from tests.benchmarks.environments import (  # noqa: E402
     OWN,
     NotInstalled,
@@ -41,6 +49,7 @@ TABLES: Mapping[str, Callable[[], Sequence[Mapping[str, object]]]] = {
     "prefix": prefix.measure,
     "estimate": estimate.measure,
     "telemetry": telemetry.measure,
+    "validation": validation.measure,
 }
 WIDTH = 150  # of the widest table
 console = Console(width=max(WIDTH, Console().width))

@@ -66,6 +66,19 @@ def metadata_database() -> None:
     testing.create_database()
 
 
+def task_instance(task_id: str, *, started: datetime | None = None, **more: Any) -> SimpleNamespace:
+    """Return what a task knows about the attempt it is."""
+    return SimpleNamespace(
+        dag_id="pipeline",
+        run_id="manual",
+        task_id=task_id,
+        map_index=-1,
+        try_number=1,
+        start_date=started or datetime.now(UTC),
+        **more,
+    )
+
+
 @pytest.fixture
 def dag() -> DAG:
     return airflow.sdk.DAG("pipeline", schedule=None, start_date=datetime(2026, 10, 1, tzinfo=UTC))
@@ -83,7 +96,7 @@ def execute(dag: DAG) -> Execute:
         **context: Any,
     ) -> dict[str, Any]:
         known: dict[str, Any] = {
-            "ti": SimpleNamespace(start_date=started or datetime.now(UTC)),
+            "ti": task_instance(task.task_id, started=started),
             "outlet_events": defaultdict(SimpleNamespace) if events is None else events,
             "dag_run": SimpleNamespace(partition_key=context.get("partition_key")),
             "partition_key": None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,16 @@ import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airquery_airflow import TransformOperator, ValidateOperator
+from airquery_airflow import TransformOperator, ValidateOperator, testing
+from tests.operators.conftest import DAY, task_instance
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.operators.conftest import Execute
+    from airflow.sdk import DAG
+
+    from tests.operators.conftest import Execute, Rows
 
 LABELS = (
     "SELECT * FROM (VALUES (1, 'good'), (2, 'bad'), (3, NULL), (3, 'odd')) AS labels (id, label)"
@@ -43,13 +46,6 @@ def in_set(severity: str) -> dict[str, Any]:
         "kwargs": {"column": "label", "value_set": ["good", "bad"]},
         "severity": severity,
     }
-
-
-class Pushed(list[tuple[str, Any]]):
-    """What a failing task pushes to XCom."""
-
-    def xcom_push(self, *, key: str, value: Any) -> None:
-        self.append((key, value))
 
 
 @pytest.fixture
@@ -81,6 +77,7 @@ def test_a_partition_that_meets_its_suite_succeeds(execute: Execute, tmp_path: P
         "expectations": 1,
         "failed_by_severity": {},
         "failed": [],
+        "quarantined": None,
     }
 
 
@@ -111,7 +108,8 @@ def test_a_warning_is_logged_with_its_counts_and_the_task_succeeds(
 def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
     execute: Execute, tmp_path: Path
 ) -> None:
-    pushed = Pushed()
+    pushed: list[tuple[str, Any]] = []
+    ti = task_instance("validate", xcom_push=lambda *, key, value: pushed.append((key, value)))
     task = ValidateOperator(
         task_id="validate",
         table="s.labels",
@@ -119,7 +117,7 @@ def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
     )
 
     with pytest.raises(AirflowFailException) as caught:
-        execute(task, ti=pushed)
+        execute(task, ti=ti)
 
     message = str(caught.value)
     assert message.startswith(
@@ -208,3 +206,83 @@ def test_a_partition_without_a_name_is_refused(execute: Execute) -> None:
 
     with pytest.raises(AirflowFailException, match="No partition is named"):
         execute(task, params={"day": None})
+
+
+@pytest.mark.usefixtures("labels")
+def test_failing_rows_go_to_quarantine_by_their_key_and_what_was_found_is_kept(
+    execute: Execute, rows: Rows, tmp_path: Path
+) -> None:
+    task = ValidateOperator(
+        task_id="validate",
+        table="s.labels",
+        suite=suite(tmp_path / "suite.json", not_null("warning"), in_set("info")),
+        key="id",
+    )
+
+    assert execute(task)["quarantined"] == 2
+    assert rows(
+        "SELECT id, column_name, severity, raw, partition_key FROM s.labels_quarantine ORDER BY ALL"
+    ) == [(3, "label", "info", "odd", DAY), (3, "label", "warning", None, DAY)]
+    assert rows(
+        "SELECT dag_id, run_id, task_id, try_number, table_name, checked_partition, expectation, "
+        "severity, success, unexpected_count FROM airquery.validation_results ORDER BY position"
+    ) == [
+        ("pipeline", "manual", "validate", 1, "s.labels", DAY, kind["type"], severity, False, 1)
+        for kind, severity in ((not_null(""), "warning"), (in_set(""), "info"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"quarantine": "s.bad"}, r"The quarantine 's\.bad' needs a key"),
+        ({"key": ["idd"]}, r"no column 'idd'\. Did you mean 'id'"),
+    ],
+)
+@pytest.mark.usefixtures("labels")
+def test_a_quarantine_without_a_key_that_the_table_has_fails_at_once(
+    execute: Execute, tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    path = suite(tmp_path / "suite.json", not_null("warning"))
+    with pytest.raises(AirflowFailException, match=said):
+        execute(ValidateOperator(task_id="validate", table="s.labels", suite=path, **given))
+
+
+@pytest.mark.parametrize("actions", [{"fatal": "fail"}, {"warning": "stop"}])
+def test_an_action_that_there_is_not_is_refused_when_the_dag_is_parsed(
+    actions: dict[Any, Any],
+) -> None:
+    with pytest.raises(ValueError, match="A severity is one of info, warning, critical, an action"):
+        ValidateOperator(task_id="validate", table="s.t", suite="s.json", actions=actions)
+
+
+@pytest.mark.usefixtures("metadata_database")
+def test_a_severity_may_skip_what_follows_and_fail_nothing(
+    dag: DAG, rows: Rows, tmp_path: Path
+) -> None:
+    path = suite(tmp_path / "suite.json", not_null("warning"), in_set("critical"))
+    with dag:
+        labels = TransformOperator(task_id="labels", sql=LABELS, table="s.labels")
+        kinder = ValidateOperator(
+            task_id="warn", table="s.labels", suite=path, actions={"critical": "warn"}
+        )
+        skips = ValidateOperator(
+            task_id="skip",
+            table="s.labels",
+            suite=path,
+            actions={"warning": "skip", "critical": "log"},
+        )
+        after = TransformOperator(task_id="after", sql="SELECT 1 AS a", table="s.after")
+        labels >> kinder >> skips >> after
+
+    ran = testing.run_day(dag, date(2026, 10, 3))
+
+    assert (ran.state, ran.tasks) == (
+        "success",
+        {"labels": "success", "warn": "success", "skip": "skipped", "after": "skipped"},
+    )
+    assert ran.returned["skip"]["failed_by_severity"] == {"warning": 1, "critical": 1}
+    assert rows("SELECT DISTINCT task_id FROM airquery.validation_results ORDER BY ALL") == [
+        ("skip",),
+        ("warn",),
+    ]

@@ -12,18 +12,22 @@ import os
 import re
 import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airquery.errors import MissingPackage, QualityError
+from airquery.quality.own_expectations import BATCH, define, raw_connection
 from airquery.quality.result import ExpectationOutcome
 from airquery.quality.suite import CUSTOM_SQL
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import duckdb
+    from great_expectations import ExpectationSuite
     from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
     from great_expectations.expectations.expectation import Expectation as GxExpectation
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 
 # Results come back in another order, so each expectation carries its place in the suite.
 _POSITION = "airquery_position"
-_LONGEST_OBSERVATION = 200
+_LONGEST_OBSERVATION = 300
 # Of the expectations GX knows, some work on data frames only, or not in DuckDB's dialect.
 _NOT_IN_SQL = re.compile(r"not supported for dialect|No provider found")
 
@@ -46,42 +50,54 @@ class Interruptible(Protocol):
         """Stop what runs."""
 
 
-def evaluate(
-    suite: Suite,
-    database: Path,
-    view: str,
-    *,
-    settings: Mapping[str, str],
-    on_connect: Callable[[Interruptible], object] | None = None,
-) -> tuple[ExpectationOutcome, ...]:
-    """Evaluate every expectation on a view of a DuckDB file, in the suite's order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What one expectation found, and the SELECT of the rows it did not expect, if GX wrote one.
+
+    The SELECT begins with the columns of the key.
+    """
+
+    outcome: ExpectationOutcome
+    rows: str | None
+
+
+def build(suite: Suite) -> ExpectationSuite:
+    """Make GX's suite. Raises `QualityError` for arguments that GX refuses, before any is run."""
     _prepare()
     from great_expectations import ExpectationSuite
 
-    claims = ExpectationSuite(
+    define()
+    return ExpectationSuite(
         name=suite.name,
         expectations=[
             _built(suite, position, item) for position, item in enumerate(suite.expectations)
         ],
     )
-    with _opened(database, view, settings) as batch:
-        if on_connect is not None:
-            engine: Any = batch.datasource.get_execution_engine()
-            with engine.get_connection() as connection:
-                on_connect(connection.connection.driver_connection)
-        try:
-            found = batch.validate(
-                claims, result_format="BASIC", expectation_parameters=dict(suite.parameters)
-            )
-        # GX raises what it meets: its own errors, SQLAlchemy's, DuckDB's.
-        except Exception as error:
-            raise QualityError(
-                f"Suite {suite.source or suite.name} cannot be run. {error}"
-            ) from error
+
+
+def evaluate(
+    suite: Suite, claims: ExpectationSuite, batch: Batch, *, key: Sequence[str] = ()
+) -> tuple[Evaluated, ...]:
+    """Evaluate every expectation on a batch, in the suite's order."""
+    wanted: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0}
+    if key:
+        wanted["unexpected_index_column_names"] = list(key)
+        wanted["return_unexpected_index_query"] = True
+    try:
+        found = batch.validate(
+            claims, result_format=wanted, expectation_parameters=dict(suite.parameters)
+        )
+    # GX raises what it meets: its own errors, SQLAlchemy's, DuckDB's.
+    except Exception as error:
+        raise QualityError(f"Suite {suite.source or suite.name} cannot be run. {error}") from error
     reports: list[Any] = [result.to_json_dict() for result in found.results]
     by_position = {report["expectation_config"]["meta"][_POSITION]: report for report in reports}
     return tuple(
-        _outcome(item, by_position[position]) for position, item in enumerate(suite.expectations)
+        Evaluated(
+            outcome=_outcome(item, by_position[position]),
+            rows=(by_position[position].get("result") or {}).get("unexpected_index_query"),
+        )
+        for position, item in enumerate(suite.expectations)
     )
 
 
@@ -138,8 +154,10 @@ def _datasource_type() -> type[SQLDatasource]:
 
 
 @contextmanager
-def _opened(database: Path, view: str, settings: Mapping[str, str]) -> Iterator[Batch]:
-    """Open a view as a GX batch, read-only."""
+def opened(
+    database: Path, settings: Mapping[str, str]
+) -> Iterator[tuple[Batch, duckdb.DuckDBPyConnection]]:
+    """Open the batch in a DuckDB file, read-only, with the connection that it is read by."""
     from great_expectations import get_context
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -154,8 +172,9 @@ def _opened(database: Path, view: str, settings: Mapping[str, str]) -> Iterator[
         create_temp_table=False,
     )
     try:
-        asset = source.add_table_asset(name="batch", table_name=view)
-        yield asset.add_batch_definition_whole_table("all").get_batch()
+        asset = source.add_table_asset(name="batch", table_name=BATCH)
+        batch = asset.add_batch_definition_whole_table("all").get_batch()
+        yield batch, raw_connection(source.get_execution_engine())
     finally:
         source.get_execution_engine().close()
 
@@ -202,6 +221,7 @@ def _outcome(item: Expectation, report: Mapping[str, Any]) -> ExpectationOutcome
         unexpected_count=unexpected,
         element_count=result.get("element_count"),
         unexpected_percent=result.get("unexpected_percent"),
+        observed=_observed(result),
         message=raised or _message(item, result, unexpected, success=success),
     )
 
@@ -227,7 +247,12 @@ def _message(
     elif unexpected is not None:
         found = f"Unexpected rows: {unexpected}."
     elif "observed_value" in result:
-        found = f"Observed {str(result['observed_value'])[:_LONGEST_OBSERVATION]}."
+        found = f"Observed {_observed(result)}."
     else:
         found = "It holds." if success else "It does not hold."
     return found if item.description is None else f"{item.description}: {found}"
+
+
+def _observed(result: Mapping[str, Any]) -> str | None:
+    value = result.get("observed_value")
+    return None if value is None else str(value)[:_LONGEST_OBSERVATION]

@@ -19,7 +19,8 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 class ExpectationOutcome:
     """What one expectation found.
 
-    The counts are None where an expectation is not about single rows, or could not be evaluated.
+    The counts are None where an expectation is not about single rows, or could not be evaluated;
+    `observed` is what it saw, where that is one value.
     """
 
     name: str
@@ -30,16 +31,23 @@ class ExpectationOutcome:
     element_count: int | None
     unexpected_percent: float | None
     message: str
+    observed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityResult:
-    """What a suite found about one partition; `worst_severity` is that of the failed outcomes."""
+    """What a suite found about one partition; `worst_severity` is that of the failed outcomes.
+
+    `quarantined` counts the rows written to the quarantine, None where there is no quarantine.
+    `notes` say which failing rows are not there.
+    """
 
     suite: str
     table: str
     partition: str
     outcomes: tuple[ExpectationOutcome, ...]
+    quarantined: int | None = None
+    notes: tuple[str, ...] = ()
     success: bool = field(init=False)
     worst_severity: Severity | None = field(init=False)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from airquery.errors import QualityError, suggestion
+from airquery.quality.own_expectations import OWN_TYPES, check_own
 from airquery.quality.result import SEVERITIES, Severity
 
 
@@ -52,12 +53,16 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Named expectations, the values of their `$PARAMETER`s, and the file they came from."""
+    """Named expectations, the values of their `$PARAMETER`s, and the file they came from.
+
+    `key` names the columns that tell rows apart: `unexpected_index_column_names` of its `meta`.
+    """
 
     name: str
     expectations: tuple[Expectation, ...]
     parameters: Mapping[str, object] = field(default_factory=dict)
     source: str = ""
+    key: tuple[str, ...] = ()
 
 
 def load_suite(path: Path) -> Suite:
@@ -86,6 +91,7 @@ def load_suite(path: Path) -> Suite:
         ),
         parameters=_mapping(f"{where}, suite_parameters", suite.get("suite_parameters") or {}),
         source=str(path),
+        key=_key(where, _mapping(f"{where}, meta", suite.get("meta") or {})),
     )
 
 
@@ -93,14 +99,15 @@ def load_suite(path: Path) -> Suite:
 def known_types() -> frozenset[str]:
     """Name the installed expectation types; none if Great Expectations is not installed.
 
-    They are the modules that its package of core expectations imports.
+    They are the modules that its package of core expectations imports, and our own.
     """
     spec = find_spec("great_expectations")
     if spec is None or spec.origin is None:
         return frozenset()
     listing = Path(spec.origin).parent / "expectations" / "core" / "__init__.py"
     text = listing.read_text(encoding="utf-8") if listing.is_file() else ""
-    return frozenset(re.findall(r"^from \S*\.(\w*expect\w*) import", text, re.MULTILINE))
+    found = re.findall(r"^from \S*\.(\w*expect\w*) import", text, re.MULTILINE)
+    return OWN_TYPES.union(found) if found else frozenset()
 
 
 def _expectation(where: str, content: object) -> Expectation:
@@ -117,6 +124,10 @@ def _expectation(where: str, content: object) -> Expectation:
     kwargs = _mapping(f"{where}, kwargs", item.get("kwargs") or {})
     if kind == CUSTOM_SQL:
         _check_query(where, kwargs.get("unexpected_rows_query"))
+    try:
+        check_own(kind, kwargs)
+    except QualityError as error:
+        raise QualityError(f"{where}: {error}") from error
     return Expectation(
         type=kind,
         kwargs=kwargs,
@@ -124,6 +135,15 @@ def _expectation(where: str, content: object) -> Expectation:
         meta=_mapping(f"{where}, meta", item.get("meta") or {}),
         description=None if description is None else str(description),
     )
+
+
+def _key(where: str, meta: Mapping[str, object]) -> tuple[str, ...]:
+    names = meta.get("unexpected_index_column_names") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise QualityError(
+            f"{where}: 'unexpected_index_column_names' must be a list of names of columns."
+        )
+    return tuple(names)
 
 
 def _check_query(where: str, query: object) -> None:

@@ -6,6 +6,17 @@ Start at `page.py`. It is given plain data and knows neither DuckDB nor Airflow.
 from __future__ import annotations
 
 from airquery.report.page import Bar, Bars, Column, Latencies, Page, Table, render, write_page
+from airquery.report.validation import validation_table
 
 
-__all__ = ["Bar", "Bars", "Column", "Latencies", "Page", "Table", "render", "write_page"]
+__all__ = [
+    "Bar",
+    "Bars",
+    "Column",
+    "Latencies",
+    "Page",
+    "Table",
+    "render",
+    "validation_table",
+    "write_page",
+]
