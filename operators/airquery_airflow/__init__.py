@@ -13,40 +13,63 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airquery_airflow.ai_query import AIQueryOperator
     from airquery_airflow.benchmark import EndpointBenchmarkOperator
+    from airquery_airflow.decorator import ai_query_task
     from airquery_airflow.evaluate import EvaluateOperator
     from airquery_airflow.extract_json import ExtractJSONOperator
+    from airquery_airflow.from_source import AIQuerySourceOperator, TransformSourceOperator
     from airquery_airflow.hook import EndpointHook
+    from airquery_airflow.in_parts import ai_query_in_parts
     from airquery_airflow.ingest import IngestOperator
     from airquery_airflow.manifest import Manifest
+    from airquery_airflow.merge import MergeOperator
     from airquery_airflow.new_rows import NewRowsOperator
+    from airquery_airflow.part import AIQueryPartOperator
+    from airquery_airflow.pipeline import ai_pipeline
+    from airquery_airflow.split import SplitOperator
     from airquery_airflow.transform import TransformOperator
     from airquery_airflow.validate import ValidateOperator
 
 
 __all__ = [
     "AIQueryOperator",
+    "AIQueryPartOperator",
+    "AIQuerySourceOperator",
     "EndpointBenchmarkOperator",
     "EndpointHook",
     "EvaluateOperator",
     "ExtractJSONOperator",
     "IngestOperator",
     "Manifest",
+    "MergeOperator",
     "NewRowsOperator",
+    "SplitOperator",
     "TransformOperator",
+    "TransformSourceOperator",
     "ValidateOperator",
+    "ai_pipeline",
+    "ai_query_in_parts",
+    "ai_query_task",
 ]
 
 _MODULES = {
     "AIQueryOperator": "ai_query",
+    "AIQueryPartOperator": "part",
+    "AIQuerySourceOperator": "from_source",
     "EndpointBenchmarkOperator": "benchmark",
     "EndpointHook": "hook",
     "EvaluateOperator": "evaluate",
     "ExtractJSONOperator": "extract_json",
     "IngestOperator": "ingest",
     "Manifest": "manifest",
+    "MergeOperator": "merge",
     "NewRowsOperator": "new_rows",
+    "SplitOperator": "split",
     "TransformOperator": "transform",
+    "TransformSourceOperator": "from_source",
     "ValidateOperator": "validate",
+    "ai_pipeline": "pipeline",
+    "ai_query_in_parts": "in_parts",
+    "ai_query_task": "decorator",
 }
 
 

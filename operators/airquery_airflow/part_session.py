@@ -1,0 +1,73 @@
+"""The session of a task that works on one part: it sees the part's rows and writes them aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airquery.planning.row_by_row import check_row_by_row
+from airquery.warehouse.names import TableName
+from airquery.warehouse.parts import Part, staging_of
+from airquery_airflow.session import Session
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import airquery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSession(Session):
+    """A session whose `source` is one part, and whose partition is the part's place."""
+
+    part: Part
+
+    def attach_tables_of(self, sql: str) -> None:
+        """Make views of the tables a statement reads; its source is the part, under both names.
+
+        Raises `StatementError` for a statement that parts would give another result.
+        """
+        source = TableName.parse(self.part.source)
+        check_row_by_row(self.connection, sql, sources={"source", str(source)})
+        Session.attach_tables_of(self, sql)
+        whole = self.warehouse.select(
+            self.connection,
+            self.part.source,
+            partition=self.part.partition,
+            version=self.part.version,
+        )
+        # Statements are read ahead on other cursors, which see no temporary view.
+        self.connection.execute(
+            f"CREATE OR REPLACE VIEW source AS {self.part.select(self.connection, whole)}"
+        )
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {source.schema}")
+        self.connection.execute(f"CREATE OR REPLACE VIEW {source.sql} AS FROM main.source")
+
+    def publish(self, table: str, query: str) -> airquery.Publication:
+        """Write the part aside, if each of its rows gave one."""
+        ((made,),) = self.connection.sql(query).aggregate("count(*)").fetchall()
+        if made != self.part.rows:
+            raise AirflowFailException(
+                f"Part {self.part.name} of {self.part.partition!r} has {self.part.rows} rows in "
+                f"{self.part.source!r}, and the statement made {made} of them. On parts, it must "
+                "make one row of each: filter and join in a task before the split, or after the "
+                "merge. What was answered is kept."
+            )
+        return Session.publish(self, staging_of(table), query)
+
+
+def part_session(session: Session, values: Mapping[str, Any]) -> PartSession:
+    """Narrow a session to one part."""
+    part = Part.read(values)
+    return PartSession(
+        connection=session.connection,
+        warehouse=session.warehouse,
+        folder=session.folder,
+        partition=part.staged,
+        run_number=session.run_number,
+        cancel=session.cancel,
+        part=part,
+    )
