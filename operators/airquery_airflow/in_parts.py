@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup
 
 from airquery_airflow.merge import MergeOperator
-from airquery_airflow.part import AIQueryPartOperator
+from airquery_airflow.part import AIQueryPartOperator, check_not_planned
 from airquery_airflow.split import SplitOperator, check_parts
 
 
@@ -41,6 +41,8 @@ def ai_query_in_parts(
             group get `partition`, `warehouse` and `duckdb_config` of them.
     """
     check_parts(splits)
+    # A mapped operator is made, and would say so, only when it runs.
+    check_not_planned(dry_run=query.get("dry_run"))
     place: Mapping[str, Any] = {
         name: query[name] for name in ("partition", "warehouse", "duckdb_config") if name in query
     }

@@ -36,11 +36,7 @@ class AIQueryPartOperator(AIQueryOperator):
 
     def __init__(self, *, part: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if self.only_plan:
-            raise ValueError(
-                "dry_run: a part writes what the merge waits for. Plan with an AIQueryOperator, "
-                "without a split."
-            )
+        check_not_planned(dry_run=self.only_plan)
         self.part = part
 
     @contextmanager
@@ -52,3 +48,12 @@ class AIQueryPartOperator(AIQueryOperator):
 
         with super().session(registry, cache=cache) as session:
             yield part_session(session, self.part)
+
+
+def check_not_planned(*, dry_run: object) -> None:
+    """Refuse a dry run of parts, when a DAG is parsed."""
+    if dry_run:
+        raise ValueError(
+            "dry_run: a part must write what the merge waits for. Plan without a split: the "
+            "requests are the same."
+        )

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset, TaskGroup
 
 import airquery
 from airquery.testing import EndpointServer
@@ -23,16 +23,7 @@ if TYPE_CHECKING:
 
 DAY = date(2026, 10, 3)
 START = datetime(2026, 10, 1, tzinfo=UTC)
-SUITE = {
-    "name": "words",
-    "expectations": [
-        {
-            "type": "expect_column_values_to_be_in_set",
-            "kwargs": {"column": "word", "value_set": ["word", "words"]},
-            "severity": "critical",
-        }
-    ],
-}
+SUITE = "include/expectations/product_reviews.json"
 
 
 def answer(body: Any) -> object:
@@ -54,8 +45,6 @@ def test_two_pipelines_of_one_dag_write_tables_named_for_their_groups(
 ) -> None:
     file = tmp_path / "docs.csv"
     file.write_text("id,text\n1,one word\n2,two words\n3,\n")
-    suite = tmp_path / "suite.json"
-    suite.write_text(json.dumps(SUITE))
     sql = "SELECT id, ai_query('llm', text) AS answer FROM source"
     extract = "STRUCT<word: STRING>"
     with DAG("two", schedule=None, start_date=START) as dag:
@@ -66,7 +55,6 @@ def test_two_pipelines_of_one_dag_write_tables_named_for_their_groups(
             prepare="SELECT * FROM source WHERE text IS NOT NULL",
             sql=sql,
             extract={"schema": extract},
-            suite=str(suite),
             tables={"extracted": "s.words"},
             splits=2,
             split_key="text",
@@ -78,10 +66,16 @@ def test_two_pipelines_of_one_dag_write_tables_named_for_their_groups(
     ran = run_day(dag, DAY)
 
     assert {name: state for name, state in ran.tasks.items() if state != "success"} == {}
-    assert [name for name in ran.tasks if name.startswith("first.")] == [
-        "first.ingest",
+    assert sorted(ran.tasks) == [
         "first.ask",
         "first.extract",
+        "first.ingest",
+        "second.ask.ask[0]",
+        "second.ask.merge",
+        "second.ask.split",
+        "second.extract",
+        "second.ingest",
+        "second.prepare",
     ]
     assert (server.count, ran.returned["second.ask.merge"]["from_journal"]) == (2, 2)
     assert rows("SELECT id, word FROM first.extracted ORDER BY id") == [(1, "word"), (2, "words")]
@@ -94,7 +88,6 @@ def test_two_pipelines_of_one_dag_write_tables_named_for_their_groups(
         "extracted": "s.words",
         "quarantine": "second.quarantine",
     }
-    assert dag.get_task("second.validate").outlets == [second.asset]
     assert airquery.Warehouse(tmp_path / "other").tables() == [
         "s.words",
         "second.answers",
@@ -109,7 +102,7 @@ def test_steps_that_are_not_given_are_left_out_and_the_last_one_updates_the_asse
     with DAG("least", schedule=None, start_date=START) as dag, TaskGroup("eu"):
         group = ai_pipeline("reviews", source="a.csv", sql="SELECT 1", max_error_ratio=0.5)
 
-    ask = dag.get_task("eu.reviews.ask")
+    ask: Any = dag.get_task("eu.reviews.ask")
     assert dag.task_ids == ["eu.reviews.ingest", "eu.reviews.ask"]
     assert group.tables == {
         "received": "eu_reviews.received",
@@ -118,6 +111,21 @@ def test_steps_that_are_not_given_are_left_out_and_the_last_one_updates_the_asse
     assert ask.outlets == [group.asset] == [Asset("eu_reviews.answers")]
     assert ask.upstream_task_ids == {"eu.reviews.ingest"}
     assert ask.max_error_ratio == 0.5
+
+
+def test_a_suite_checks_the_result_and_its_task_updates_the_asset() -> None:
+    with DAG("checked", schedule=None, start_date=START) as dag:
+        group = ai_pipeline("a", source="a.csv", sql="SELECT 1", extract="INT", suite=SUITE)
+
+    found = {task.task_id: (task.downstream_task_ids, task.outlets) for task in dag.tasks}
+    validate: Any = dag.get_task("a.validate")
+    assert found == {
+        "a.ingest": ({"a.ask"}, []),
+        "a.ask": ({"a.extract"}, []),
+        "a.extract": ({"a.validate"}, []),
+        "a.validate": (set(), [group.asset]),
+    }
+    assert (validate.table, validate.suite) == (group.table, SUITE)
 
 
 @pytest.mark.parametrize(
