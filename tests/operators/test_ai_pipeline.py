@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,23 +14,29 @@ from airflow.sdk import DAG, Asset, TaskGroup
 import airquery
 from airquery.testing import EndpointServer
 from airquery_airflow import ai_pipeline
-from airquery_airflow.testing import run_day
+from airquery_airflow.testing import load_dag, run_day
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.operators.conftest import Rows
 
 DAY = date(2026, 10, 3)
 START = datetime(2026, 10, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+MOODS = {
+    "type": "expect_column_values_to_be_in_set",
+    "kwargs": {"column": "mood", "value_set": ["fine", "poor"]},
+    "severity": "critical",
+}
 SUITE = "include/expectations/product_reviews.json"
 
 
 def answer(body: Any) -> object:
     """Return the last word of the prompt, as JSON."""
-    return {"word": body["messages"][0]["content"].split()[-1]}
+    word = body["messages"][0]["content"].split()[-1]
+    return {"word": word, "mood": word}
 
 
 @pytest.fixture
@@ -96,6 +104,30 @@ def test_two_pipelines_of_one_dag_write_tables_named_for_their_groups(
         "second.quarantine",
         "second.received",
     ]
+
+
+@pytest.mark.usefixtures("metadata_database")
+def test_the_dag_of_the_documentation_runs(
+    server: EndpointServer, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs/reference/airflow.md").read_text()
+    (program,) = re.findall(r"```python\n([^`]*with DAG[^`]*)```", text)
+    declared = {"task": "chat", "base_url": f"{server.url}/v1", "model": "m"}
+    monkeypatch.setenv("AIRQUERY_ENDPOINT_REVIEWS_LLM", json.dumps(declared))
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        "dags/reviews.py": program,
+        "data/2026-10-03.csv": "id,text\n1, fine \n2,\n3,poor\n",
+        "suites/reviews.json": json.dumps({"name": "reviews", "expectations": [MOODS]}),
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+
+    ran = run_day(load_dag(tmp_path / "dags", "reviews"), DAY)
+
+    assert set(ran.tasks.values()) == {"success"}
+    assert rows("SELECT id, mood FROM reviews.extracted ORDER BY id") == [(1, "fine"), (3, "poor")]
+    assert server.count == 2
 
 
 def test_steps_that_are_not_given_are_left_out_and_the_last_one_updates_the_asset() -> None:

@@ -44,9 +44,13 @@ def test_functions_of_a_dag_write_the_statements_of_tasks(
         def texts() -> list[str]:
             return ["one", HOSTILE]
 
+        @task
+        def one_text() -> str:
+            return HOSTILE
+
         @task.ai_query(
             table="s.single",
-            variables={"text": texts()},
+            variables={"text": one_text()},
             multiple_outputs=True,
             max_error_ratio=0.5,
         )
@@ -62,7 +66,8 @@ def test_functions_of_a_dag_write_the_statements_of_tasks(
         def counted(rows: int) -> int:
             return rows
 
-        counted(single("Hello")["rows"])
+        asked: Any = single("Hello")
+        counted(asked["rows"])
         mapped.expand(text=texts())
 
     ran = run_day(dag, DAY)
@@ -70,7 +75,7 @@ def test_functions_of_a_dag_write_the_statements_of_tasks(
     assert set(ran.tasks.values()) == {"success"}
     assert ran.returned["counted"] == 1
     assert ran.returned["single"]["table"] == "s.single"
-    assert rows("SELECT said FROM s.single") == [("Hello 2026-10-03",)]
+    assert rows("SELECT said, text FROM s.single") == [("Hello 2026-10-03", HOSTILE)]
     assert rows("SELECT partition_key, said FROM s.mapped ORDER BY ALL") == [
         ("2026-10-03/0", "one"),
         ("2026-10-03/1", HOSTILE),
@@ -88,11 +93,8 @@ def made(function: Callable[..., object], *args: object, **given: Any) -> AIQuer
 def test_what_the_function_was_given_is_not_rendered_a_second_time(
     server: EndpointServer, execute: Execute, rows: Rows
 ) -> None:
-    def select(text: object) -> str:
-        return "SELECT ai_query('llm', '{{ ds }} ' || '${text}') AS said"
-
-    class Upstream:
-        """What another task returned, which Airflow resolves and does not render."""
+    def select(text: str) -> str:
+        return "SELECT ai_query('llm', '{{ ds }} ' || '${text}') AS said, " + f"{len(text)} AS n"
 
     returned = execute(
         made(select, literal(HOSTILE), variables={"text": literal(HOSTILE)}),
@@ -100,7 +102,7 @@ def test_what_the_function_was_given_is_not_rendered_a_second_time(
     )
 
     assert returned["requests_sent"] == server.count == 1
-    assert rows("SELECT said FROM s.answers") == [(f"2026-10-03 {HOSTILE}",)]
+    assert rows("SELECT said, n FROM s.answers") == [(f"2026-10-03 {HOSTILE}", len(HOSTILE))]
 
 
 @pytest.mark.parametrize("returned", [None, "", "  ", 7, ["SELECT 1"]])
