@@ -52,8 +52,7 @@ def ai_query_in_parts(
             task_id="ask",
             sql=sql,
             table=table,
-            map_index_template="part {{ task.part.name }}",
-            **query,
+            **{"map_index_template": "part {{ task.part.name }}", **query},
         ).expand(part=split.output)
         MergeOperator(
             task_id="merge",

@@ -39,10 +39,11 @@ class PartSession(Session):
             partition=self.part.partition,
             version=self.part.version,
         )
-        # Statements are read ahead on other cursors, which see no temporary view.
-        self.connection.execute(
-            f"CREATE OR REPLACE VIEW source AS {self.part.select(self.connection, whole)}"
-        )
+        rows = self.part.select(self.connection, whole)
+        # Not a view: DuckDB 1.5 calls functions also for values of a file that its filter leaves
+        # out, and would ask about the rows of other parts. Statements are read ahead on other
+        # cursors, which see no temporary table.
+        self.connection.execute(f"CREATE OR REPLACE TABLE source AS {rows}")
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {source.schema}")
         self.connection.execute(f"CREATE OR REPLACE VIEW {source.sql} AS FROM main.source")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 from airflow.sdk import DAG, literal, task
 from airflow.sdk.exceptions import AirflowFailException
 
+import airquery_airflow
 from airquery.testing import EndpointServer
 from airquery_airflow import ai_query_task
 from airquery_airflow.testing import run_day
@@ -81,6 +84,19 @@ def test_functions_of_a_dag_write_the_statements_of_tasks(
         ("2026-10-03/1", HOSTILE),
     ]
     assert server.count == 3
+
+
+def test_the_short_examples_of_the_reference_are_sound() -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/airflow.md").read_text()
+    examples = [one for one in re.findall(r"```python\n([^`]*)```", text) if "with DAG" not in one]
+    known = {name: getattr(airquery_airflow, name) for name in airquery_airflow.__all__}
+
+    with DAG("examples", schedule=None, start_date=datetime(2026, 10, 1, tzinfo=UTC)) as dag:
+        for example in examples:
+            exec(example, known | {"task": task})  # noqa: S102 - our own document
+
+    assert sum("@task.ai_query" in example for example in examples) == 1
+    assert dag.task_ids == ["infer", "ask.split", "ask.ask", "ask.merge"]
 
 
 def made(function: Callable[..., object], *args: object, **given: Any) -> AIQueryDecoratedOperator:

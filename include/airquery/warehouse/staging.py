@@ -8,10 +8,10 @@ that commit does not need the parts, which are removed next.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from airquery.errors import WarehouseError
@@ -61,19 +61,17 @@ class Staging:
         ]
 
     def select(self, con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
-        """Write the SELECT of the rows of these parts, as they are now."""
-        table = find(self.name, self.uri, self.storage_options)
-        if table is None:
-            raise WarehouseError(f"There is no table {self.name}.")
+        """Write the SELECT of the rows of these parts, none of which is missing."""
+        table = DeltaTable(self.uri, storage_options=self.storage_options)
         files = [file for part in parts for file in files_of(self.name, table, part.staged)]
         return select_of(con, self.name, table, files)
 
     def advance(self, split: int) -> Advance:
         """Return the mark that says which split was merged last, to be moved to this one."""
-        known = Advance(source=str(self.name), source_id=self.partition, before=None, after=split)
+        mark = Advance(source=str(self.name), source_id=self.partition, before=None, after=split)
         target = find(self.name, self.target_uri, self.storage_options)
-        before = None if target is None else target.transaction_version(known.application)
-        return Advance(source=known.source, source_id=known.source_id, before=before, after=split)
+        before = None if target is None else target.transaction_version(mark.application)
+        return replace(mark, before=before)
 
     def remove(self, *, until: int) -> None:
         """Remove the parts of a split, and what older ones left, in one commit."""
