@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from airquery.planning.row_by_row import check_row_by_row
+from airquery.quoting import quoted
 from airquery.warehouse.names import TableName
 from airquery.warehouse.parts import Part, staging_of
 from airquery_airflow.session import Session
@@ -44,7 +45,7 @@ class PartSession(Session):
         # out, and would ask about the rows of other parts. Statements are read ahead on other
         # cursors, which see no temporary table.
         self.connection.execute(f"CREATE OR REPLACE TABLE source AS {rows}")
-        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {source.schema}")
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source.schema)}")
         self.connection.execute(f"CREATE OR REPLACE VIEW {source.sql} AS FROM main.source")
 
     def publish(self, table: str, query: str) -> airquery.Publication:
@@ -63,12 +64,5 @@ class PartSession(Session):
 def part_session(session: Session, values: Mapping[str, Any]) -> PartSession:
     """Narrow a session to one part."""
     part = Part.read(values)
-    return PartSession(
-        connection=session.connection,
-        warehouse=session.warehouse,
-        folder=session.folder,
-        partition=part.staged,
-        run_number=session.run_number,
-        cancel=session.cancel,
-        part=part,
-    )
+    known: dict[str, Any] = {field.name: getattr(session, field.name) for field in fields(session)}
+    return PartSession(**{**known, "partition": part.staged, "part": part})
