@@ -1,4 +1,4 @@
-"""What Airflow is told about this package: one connection type and where its hook is.
+"""What Airflow is told about this package: a connection type with its hook, and a decorator.
 
 Read by every Airflow process at start, so it imports nothing. Keys are kebab-case: Airflow ignores
 others without a word. A secret field is called `secret_...`, because Airflow masks `extra` by name.
@@ -13,6 +13,9 @@ def get_provider_info() -> dict[str, object]:
         "package-name": "airquery",
         "name": "airquery",
         "description": "`ai_query()` in DuckDB against any LLM endpoint, as scheduled DAGs.",
+        "task-decorators": [
+            {"name": "ai_query", "class-name": "airquery_airflow.decorator.ai_query_task"}
+        ],
         "connection-types": [
             {
                 "connection-type": "airquery_endpoint",

@@ -32,7 +32,10 @@ _SCRATCH = "airquery-airflow-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayRun:
-    """How a run ended: its state, each task's state, and what each task returned."""
+    """How a run ended: its state, each task's state, and what each task returned.
+
+    The instances of a mapped task are `task_id[0]`, `task_id[1]` and so on.
+    """
 
     state: str
     tasks: Mapping[str, str]
@@ -96,12 +99,18 @@ def run_day(dag: DAG, day: date, conf: Mapping[str, object] | None = None) -> Da
     with create_session() as session:
         rows = session.query(XComModel).filter_by(dag_id=dag.dag_id, run_id=run.run_id).all()
         returned = {
-            row.task_id: XComModel.deserialize_value(row)
+            _name(row.task_id, row.map_index): XComModel.deserialize_value(row)
             for row in rows
             if row.key == "return_value"
         }
-    tasks = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    tasks = {
+        _name(task.task_id, task.map_index): str(task.state) for task in run.get_task_instances()
+    }
     return DayRun(state=str(run.state), tasks=tasks, returned=returned)
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
 
 
 def store(dag: DAG) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ class Overwrite:
         table = find(self.name, self.uri, self.storage_options)
         if table is None or table.transaction_version(self._application) is None:
             return None
-        return self._publication(table, rows=self._rows(table), written=False)
+        return self._publication(table, rows=rows_of(table).get(self.partition, 0), written=False)
 
     def publish(self, rows: duckdb.DuckDBPyRelation) -> Publication:
         """Commit the rows, unless this run or a newer one already did."""
@@ -127,7 +128,7 @@ class Overwrite:
     @property
     def _application(self) -> str:
         """Tell the partitions apart: writers of one application id refuse each other."""
-        return f"airquery/{self.partition}"
+        return application_of(self.partition)
 
     def _is_published(self, table: DeltaTable) -> bool:
         recorded = table.transaction_version(self._application)
@@ -193,7 +194,9 @@ class Overwrite:
         )
 
     def _result(self, table: DeltaTable, *, written: bool) -> Publication:
-        done = self._publication(table, rows=self._rows(table) if written else 0, written=written)
+        done = self._publication(
+            table, rows=rows_of(table).get(self.partition, 0) if written else 0, written=written
+        )
         logger.info("published %s run=%s", done, self.run_number)
         return done
 
@@ -206,22 +209,29 @@ class Overwrite:
             written=written,
         )
 
-    def _rows(self, table: DeltaTable) -> int:
-        """Count the partition's rows in the snapshot of the commit, from its files' statistics.
-
-        The table's history would not do: it begins with the newest commit, whoever made it.
-        """
-        files = table.get_add_actions(flatten=True)
-        partitions = files.column(f"partition.{PARTITION_COLUMN}").to_pylist()
-        counts = files.column("num_records").to_pylist()
-        pairs = zip(partitions, counts, strict=True)
-        return sum(count for partition, count in pairs if partition == self.partition)
-
     def _failed(self, error: Exception) -> WarehouseError:
         return WarehouseError(
             f"Table {self.name}: the partition {self.partition!r} was not published, and is as it "
             f"was before. {_plain(error)}"
         )
+
+
+def application_of(partition: str) -> str:
+    """Name the application whose number is the run that published a partition."""
+    return f"airquery/{partition}"
+
+
+def rows_of(table: DeltaTable) -> dict[str, int]:
+    """Count the rows of each partition in a snapshot, from its files' statistics.
+
+    The table's history would not do: it begins with the newest commit, whoever made it.
+    """
+    files = table.get_add_actions(flatten=True)
+    partitions = files.column(f"partition.{PARTITION_COLUMN}").to_pylist()
+    counted: Counter[str] = Counter()
+    for partition, count in zip(partitions, files.column("num_records").to_pylist(), strict=True):
+        counted[partition] += count
+    return dict(counted)
 
 
 def find(name: TableName, uri: str, storage_options: dict[str, str] | None) -> DeltaTable | None:

@@ -21,9 +21,11 @@ from airquery.quoting import quoted
 from airquery.warehouse.drift import SchemaChange, changes
 from airquery.warehouse.increments import Advance, advance_of, new_rows
 from airquery.warehouse.names import PARTITION_COLUMN, TableName, check_partition, local_root
+from airquery.warehouse.parts import staging_of
 from airquery.warehouse.publishing import Overwrite, Publication, find
 from airquery.warehouse.reading import files_of, select_of
 from airquery.warehouse.rows import stored_columns
+from airquery.warehouse.staging import Staging
 from airquery.warehouse.types import read_as
 
 
@@ -120,6 +122,38 @@ class Warehouse:
                 f"{taker} to begin again: what was answered is not paid for twice. {error}"
             ) from error
         return advance
+
+    def select(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        *,
+        partition: str,
+        version: int | None = None,
+    ) -> str:
+        """Write the SELECT of one partition's rows: as they are now, or were at a version."""
+        name = TableName.parse(table)
+        check_partition(name, partition)
+        opened = self._open(name)
+        try:
+            if version is not None:
+                opened.load_as_version(version)
+            return select_of(con, name, opened, files_of(name, opened, partition))
+        except (duckdb.Error, DeltaError, OSError) as error:
+            at = "" if version is None else f" at version {version}"
+            raise WarehouseError(f"Table {name} cannot be read{at}. {error}") from error
+
+    def staging(self, table: str, partition: str) -> Staging:
+        """Return the place where parts of one partition are kept until they are merged."""
+        target = TableName.parse(table)
+        name = TableName.parse(staging_of(table))
+        return Staging(
+            name=name,
+            uri=self._uri(name),
+            target_uri=self._uri(target),
+            storage_options=self._storage_options,
+            partition=partition,
+        )
 
     def published(self, table: str, partition: str) -> Publication | None:
         """Say what was published of a partition, also if that were no rows; None for nothing."""
