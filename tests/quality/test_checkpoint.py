@@ -179,6 +179,26 @@ def test_a_missing_column_does_not_hold(
     assert (outcome.success, outcome.message) == (False, "It does not hold.")
 
 
+def test_every_row_whose_value_is_there_again_is_counted_and_no_null(
+    warehouse: Warehouse, suite_of: Callable[..., Suite]
+) -> None:
+    query = "FROM (VALUES (1, 'a'), (1, 'b'), (2, 'b'), (NULL, 'c'), (NULL, 'd')) AS t (id, label)"
+    with duckdb.connect() as connection:
+        warehouse.publish("main.twins", connection.sql(query), partition="p", run_number=1)
+    unique = "expect_column_values_to_be_unique"
+    only = {"type": "comparison", "column": {"name": "id"}, "operator": "==", "parameter": 1}
+    claims = [
+        {"type": unique, "kwargs": {"column": "id"}},
+        {"type": unique, "kwargs": {"column": "label"}},
+        {"type": unique, "kwargs": {"column": "label", "row_condition": only}},
+    ]
+
+    result = check(suite_of(*claims), warehouse, table="main.twins", partition="p")
+
+    counted = [(one.success, one.unexpected_count) for one in result.outcomes]
+    assert counted == [(False, 2), (False, 2), (True, 0)]
+
+
 def test_equal_expectations_have_an_outcome_each_in_the_order_of_the_suite(
     warehouse: Warehouse, suite_of: Callable[..., Suite]
 ) -> None:

@@ -20,6 +20,7 @@ from airquery.errors import MissingPackage, QualityError
 from airquery.quality.own_expectations import BATCH, define, raw_connection
 from airquery.quality.result import ExpectationOutcome
 from airquery.quality.suite import CUSTOM_SQL
+from airquery.quality.unique_count import define_for
 
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _datasource_type() -> type[SQLDatasource]:
             if self._connection is not None:
                 self._connection.close()
             super().close()
+
+    define_for(AirqueryDuckdbEngine)
 
     class AirqueryDuckdbDatasource(SQLDatasource):
         # The name is what GX finds the class by, so it cannot be its parent's.
