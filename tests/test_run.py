@@ -231,3 +231,20 @@ def test_progress_counts_up_to_the_result(
     assert seen[-1].answered == run.stats.requests == 50
     assert seen[-1].prompt_tokens == run.stats.prompt_tokens > 0
     assert [s.answered for s in seen] == sorted(s.answered for s in seen)
+
+
+@pytest.mark.parametrize("way", ["planned", "inline"])
+def test_a_filter_leaves_values_of_a_dictionary_unasked(
+    connection: duckdb.DuckDBPyConnection, server: EndpointServer, tmp_path: Path, way: str
+) -> None:
+    file = tmp_path / "texts.parquet"
+    connection.execute(
+        f"COPY (SELECT i, 'text ' || (i % 30) AS text FROM range(300) AS t (i)) TO '{file}'"
+    )
+    query = f"SELECT i, ai_query('llm', text) AS r FROM '{file}' WHERE i < 3"
+
+    run = airquery.run(connection, query) if way == "planned" else None
+    table = run.table if run else connection.sql(query).to_arrow_table()
+
+    assert table is not None
+    assert (table.num_rows, server.count) == (3, 3)

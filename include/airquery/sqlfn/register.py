@@ -66,6 +66,9 @@ NATIVE = (
     "_json_fit_schema",
     "schema_of_json",
 )
+# DuckDB 1.5 calls a function for every value of a column's dictionary, also for those of rows that a
+# filter left out, unless the function is said to have side effects; and each call is paid for.
+_FOR_ALL_VALUES = duckdb.__version__ < "2"
 _FIT_FORM = Form(kind="struct")
 # A macro file whose macro asks: its name, its parameters, and where its call of `_ai_ask` ends.
 _ASKING = re.compile(r"(MACRO ai_\w+\(.*)(\) AS\s+_ai_ask\(.*)(\);\s*)\Z", re.DOTALL)
@@ -164,7 +167,7 @@ def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int
         text,
         type=ARROW,
         null_handling=SPECIAL,
-        side_effects=False,
+        side_effects=_FOR_ALL_VALUES,
     )
     # Without parameters, declared or annotated, a function takes a value of any type.
     connection.create_function(
