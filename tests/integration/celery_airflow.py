@@ -21,13 +21,14 @@ from tests.postgres_server import free_port
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airquery.testing import EndpointServer
     from tests.postgres_server import PostgresServer
 
 FOLDER = Path(__file__).parent
-DAG, KEYED = "opinions", "keyed"
+DAG = "opinions"
+DAGS = (DAG, "keyed", "batched")
 # As many as opinions.sql asks.
 ROWS = 24
 WORKER = ("celery", "worker", "--concurrency", "2", "--skip-serve-logs")
@@ -82,7 +83,7 @@ def celery_airflow(
         with AirflowServer(
             database,
             dags_folder=FOLDER / "dags",
-            dag_ids=(DAG, KEYED),
+            dag_ids=DAGS,
             parts=CELERY_PARTS,
             settings=settings,
         ) as airflow:
@@ -136,16 +137,29 @@ def tries(airflow: AirflowServer) -> list[dict[str, Any]]:
     return instances
 
 
-def run_partition(airflow: AirflowServer, key: str) -> str:
-    """Run the DAG `keyed` for a partition key and wait; return the state of the run."""
+def run_partition(
+    airflow: AirflowServer,
+    dag: str,
+    key: str,
+    *,
+    when_deferred: Callable[[], object] | None = None,
+) -> str:
+    """Run a DAG for a partition key and wait; return the state of the run.
+
+    `when_deferred` is called once, when a task has left its worker.
+    """
     with logged_in(airflow) as client:
-        path = f"/api/v2/dags/{KEYED}/dagRuns"
+        path = f"/api/v2/dags/{dag}/dagRuns"
         asked = {"logical_date": None, "partition_key": key}
         run_id = client.post(path, json=asked).raise_for_status().json()["dag_run_id"]
-        state = "queued"
-        while state in {"queued", "running"}:
+        path = f"{path}/{quote(run_id, safe='')}"
+        while True:
             time.sleep(0.5)
-            state = (
-                client.get(f"{path}/{quote(run_id, safe='')}").raise_for_status().json()["state"]
-            )
-    return state
+            state: str = client.get(path).raise_for_status().json()["state"]
+            if state not in {"queued", "running"}:
+                return state
+            found = client.get(f"{path}/taskInstances").raise_for_status().json()
+            states = {one["state"] for one in found["task_instances"]}
+            if when_deferred is not None and "deferred" in states:
+                when_deferred()
+                when_deferred = None

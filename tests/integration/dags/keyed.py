@@ -1,4 +1,4 @@
-"""The questions of `opinions`, once more, in a DAG whose runs have partition keys and no dates."""
+"""The questions of `opinions`, asked once more in a DAG whose runs have partition keys and no dates."""
 
 from __future__ import annotations
 
