@@ -26,6 +26,7 @@ from airquery_airflow import (
     IngestOperator,
     TransformOperator,
     ValidateOperator,
+    retry_policy,
 )
 
 
@@ -63,7 +64,12 @@ with DAG(
     max_active_runs=2,
     template_searchpath=[str(ROOT / "sql" / "entity_recognition")],
     user_defined_macros={"labels": LABELS},
-    default_args={"partition": DAY, "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "partition": DAY,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_policy": retry_policy(),
+    },
     params={
         "partition": Param(
             None,

@@ -36,6 +36,7 @@ def registry_of(server: EndpointServer, **overrides: object) -> airquery.Registr
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and all that share what starts slowly in one."""
     for item in items:

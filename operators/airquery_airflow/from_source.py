@@ -41,12 +41,12 @@ class FromSource(TableTask):
     ) -> Iterator[Session]:
         """Open the task's DuckDB session, with the relation `source`."""
         with super().session(registry, cache=cache) as session:
-            rows = session.warehouse.select(
+            select = session.warehouse.select(
                 session.connection, self.source, partition=self.partition
             )
             session.lineage.reads(session.warehouse.address(self.source))
             # Statements are read ahead on other cursors, which see no temporary view.
-            session.connection.execute(f"CREATE VIEW source AS {rows}")
+            session.connection.execute(f"CREATE VIEW source AS {select}")
             yield session
 
 

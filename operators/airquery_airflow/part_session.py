@@ -41,11 +41,11 @@ class PartSession(Session):
             version=self.part.version,
         )
         self.lineage.reads(self.warehouse.address(self.part.source))
-        rows = self.part.select(self.connection, whole)
+        select = self.part.select(self.connection, whole)
         # Not a view: DuckDB 1.5 calls functions also for values of a file that its filter leaves
         # out, and would ask about the rows of other parts. Statements are read ahead on other
         # cursors, which see no temporary table.
-        self.connection.execute(f"CREATE OR REPLACE TABLE source AS {rows}")
+        self.connection.execute(f"CREATE OR REPLACE TABLE source AS {select}")
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source.schema)}")
         self.connection.execute(f"CREATE OR REPLACE VIEW {source.sql} AS FROM main.source")
 

@@ -14,6 +14,6 @@ WITH found AS (
 
 FROM found
 PIVOT (
-  any_value(text) FOR label IN ({% for label in labels %}'{{ label }}'{{ ", " if not loop.last }}{% endfor %})
+  any_value(text) FOR label IN ({% for label in labels %}'{{ label | replace("'", "''") }}'{% if not loop.last %}, {% endif %}{% endfor %})
   GROUP BY message_id, starts_at, ends_at
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from openlineage.client.serde import Serde
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, IngestOperator, TransformOperator, ValidateOperator
 from airquery_airflow.lineage import Place, place_of
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ KEY = "sk-key-of-the-endpoint"
 
 def executed(task: ToldTask) -> None:
     """Run a task whose fields hold no templates."""
-    task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC), xcom_push=dict)})  # type: ignore[typeddict-item]
+    task.execute({"ti": task_instance(task.task_id, xcom_push=dict)})  # type: ignore[typeddict-item]
 
 
 def told(task: ToldTask, state: TaskInstanceState = TaskInstanceState.SUCCESS) -> dict[str, Any]:

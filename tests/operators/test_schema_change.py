@@ -39,7 +39,7 @@ def test_other_columns_than_the_tables_are_named_before_anything_is_written(
         execute(ingest(file))
 
     assert str(caught.value) == (
-        "The columns of 1 file are not those of table 's.t': column 'extra' is new (BIGINT); "
+        "Table 's.t', partition '2026-10-03': The columns of 1 file are not those of table 's.t': column 'extra' is new (BIGINT); "
         f"leave it out of sql (in {file}); column 'name' (VARCHAR) is missing; select "
         f'CAST(NULL AS VARCHAR) AS "name" (in {file}). Or let it follow with '
         "on_schema_change='evolve'. Nothing was written."

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from datetime import UTC, date, datetime
+from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +185,7 @@ def test_a_killed_check_stops_what_duckdb_is_doing(tmp_path: Path) -> None:
 
     def run() -> None:
         try:
-            task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+            task.execute({"ti": task_instance("validate")})  # type: ignore[typeddict-item]
         except AirflowException as error:
             caught.append(error)
 

@@ -30,6 +30,7 @@ QUOTING = {"duckdb_text", "literal", "marks", "quoted", "_literal"}
 REVIEWED = {
     # Numbers.
     "READER_CACHE_KIB",
+    "self.number - 1",
     # Constants of the journal's lookup.
     "_BY_INDEX",
     "_BY_KEY",
@@ -38,7 +39,9 @@ REVIEWED = {
     "number",
     "self._number",
     # Constants of ours.
+    "BATCH",
     "CATALOG",
+    "EARLIER",
     "PARTITION_COLUMN",
     "_VIEW",
     "definition",
@@ -67,6 +70,7 @@ REVIEWED = {
     "select",
     "source",
     "value",
+    "whole",
 }
 
 

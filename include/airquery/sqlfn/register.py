@@ -53,6 +53,7 @@ else:
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
 # The macro that all others are made of comes first; a macro is bound when it is made.
 FIRST = "ask"
+FIRST_OF_1_5 = "duckdb_1_5/ask.sql"
 # A variable belongs to one connection, as its macros do.
 MADE = "SELECT getvariable('airquery_macros') = _ai_session()"
 NOTE_MADE = "SET VARIABLE airquery_macros = _ai_session()"
@@ -66,9 +67,6 @@ NATIVE = (
     "_json_fit_schema",
     "schema_of_json",
 )
-# DuckDB 1.5 calls a function for every value of a column's dictionary, also for those of rows that a
-# filter left out, unless the function is said to have side effects; and each call is paid for.
-_FOR_ALL_VALUES = duckdb.__version__ < "2"
 _FIT_FORM = Form(kind="struct")
 # A macro file whose macro asks: its name, its parameters, and where its call of `_ai_ask` ends.
 _ASKING = re.compile(r"(MACRO ai_\w+\(.*)(\) AS\s+_ai_ask\(.*)(\);\s*)\Z", re.DOTALL)
@@ -130,6 +128,8 @@ def _macros() -> dict[str, duckdb.Statement]:
     paths = {
         path.rpartition("/")[2].removesuffix(".sql"): path for path in airquery_sql.names(FOLDER)
     }
+    if duckdb.__version__ < "2":
+        paths[FIRST] = FIRST_OF_1_5
     parsed: dict[str, duckdb.Statement] = {}
     for name in (FIRST, *sorted(paths.keys() - {FIRST})):
         text = _with_mode(_COMMENT.sub("", airquery_sql.read(paths[name])))
@@ -167,7 +167,7 @@ def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int
         text,
         type=ARROW,
         null_handling=SPECIAL,
-        side_effects=_FOR_ALL_VALUES,
+        side_effects=False,
     )
     # Without parameters, declared or annotated, a function takes a value of any type.
     connection.create_function(

@@ -57,10 +57,10 @@ class Part:
         """The partition of the staging table that holds its rows."""
         return f"{self.partition}/{self.split}/{self.number:02}-of-{self.of:02}"
 
-    def select(self, con: duckdb.DuckDBPyConnection, partition: str) -> str:
+    def select(self, con: duckdb.DuckDBPyConnection, whole: str) -> str:
         """Write the SELECT of its rows, from the SELECT of the whole partition's."""
-        place = _place(con, partition, key=self.key, parts=self.of)
-        return f"FROM ({partition}) AS _row WHERE {place} = {self.number - 1}"
+        place = _place(con, whole, key=self.key, parts=self.of)
+        return f"FROM ({whole}) AS _row WHERE {place} = {self.number - 1}"
 
 
 def staging_of(table: str) -> str:
@@ -70,11 +70,11 @@ def staging_of(table: str) -> str:
 
 
 def count_parts(
-    con: duckdb.DuckDBPyConnection, partition: str, *, key: Sequence[str], parts: int
+    con: duckdb.DuckDBPyConnection, whole: str, *, key: Sequence[str], parts: int
 ) -> dict[int, int]:
     """Count the rows of each part that has any, from the SELECT of the whole partition's."""
-    place = _place(con, partition, key=key, parts=parts)
-    counted = con.sql(f"FROM ({partition}) AS _row SELECT {place}, count(*) GROUP BY 1 ORDER BY 1")
+    place = _place(con, whole, key=key, parts=parts)
+    counted = con.sql(f"FROM ({whole}) AS _row SELECT {place}, count(*) GROUP BY 1 ORDER BY 1")
     return {int(found) + 1: int(rows) for found, rows in counted.fetchall()}
 
 
@@ -92,11 +92,9 @@ def _split_of(staged: str, partition: str) -> int | None:
     return int(split) if owner == partition and split.isdecimal() else None
 
 
-def _place(
-    con: duckdb.DuckDBPyConnection, partition: str, *, key: Sequence[str], parts: int
-) -> str:
+def _place(con: duckdb.DuckDBPyConnection, whole: str, *, key: Sequence[str], parts: int) -> str:
     """Write the expression of a row's part, from 0. The row is called `_row`."""
-    columns = key or con.sql(partition).columns
+    columns = key or con.sql(whole).columns
     texts = ", ".join(f"CAST(_row.{quoted(column)} AS VARCHAR)" for column in columns)
     # hash() and the text of a whole row are others in another version of DuckDB.
     return f"md5_number_lower(concat_ws('|', {texts})) % {parts}"
