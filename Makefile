@@ -32,7 +32,7 @@ INTEGRATION := build/integration
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
 # tests/conftest.py says which tests stay together.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 4 ? cores + 1 : 4)))
-PYTEST := $(VENV)/python -m pytest -q -n $(WORKERS) --dist=loadgroup
+PYTEST := $(VENV)/python -m pytest -q -n $(WORKERS) --dist=loadscope
 UV_INSTALL := $(VENV)/python -m uv -q pip install --python $(VENV)/python --no-deps
 
 # Bytecode makes every start of Airflow twice as fast; modules of other projects only do harm.

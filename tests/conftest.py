@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import airquery
 from airquery.connection import close_engines
@@ -36,15 +37,19 @@ def registry_of(server: EndpointServer, **overrides: object) -> airquery.Registr
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all that share what starts slowly in one."""
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        group = "airflow" if folder in {"dags", "operators"} else str(item.path)
-        if "postgres" in item.path.stem:
-            group = "postgres"
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps the tests of a file in one process, and all that share what starts slowly in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        if "postgres" in file.stem:
+            return "postgres"
+        return "airflow" if file.parts[1] in {"dags", "operators"} else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByGroup:
+    """Give each process whole groups. The marks that `loadgroup` reads do not reach it."""
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,7 @@ from tests.chaos import page  # noqa: E402
 OUT = ROOT / "build" / "chaos"
 FIGURES = OUT / "figures.json"
 PARTS = OUT / "parts"
-WORKERS = ("-n", "2", "--dist=loadgroup")
+WORKERS = ("-n", "2", "--dist=loadscope")
 SUITE = ROOT / "tests" / "chaos"
 
 
