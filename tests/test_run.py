@@ -150,7 +150,7 @@ def test_a_selective_filter_does_not_serialise_the_requests(settings: airquery.S
         "CREATE TABLE out AS SELECT i, ai_query('llm', s) AS r FROM"
         " (SELECT i, 'row ' || i AS s FROM range(20000) AS t(i)) WHERE hash(i) % 50 = 0"
     )
-    with EndpointServer(latency_s=0.05) as server:
+    with EndpointServer(latency_s=0.2) as server:
         registry = registry_of(server, limits=Limits(concurrency=200))
         connection = airquery.connect(registry=registry, settings=settings)
         airquery.run(connection, statement)
