@@ -6,10 +6,7 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +77,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, server: EndpointServer) -> None:
     vader = {**shared, "host": server.url, "extra": {"task": "custom"}}
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS-LLM", json.dumps(llm))
     monkeypatch.setenv("AIRFLOW_CONN_VADER", json.dumps(vader))
-
-
-def files_that_hold(secret: str, *folders: Path) -> list[Path]:
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert files
-    return [path for path in files if secret.encode() in path.read_bytes()]
 
 
 def test_a_day_of_reviews_becomes_opinions_and_their_evaluation(
@@ -249,37 +240,3 @@ def test_an_endpoint_that_nobody_knows_fails_at_once_whatever_the_retries(
     assert server.count == 0
     starts = [line for line in caplog.messages if "starting task_id=infer" in line]
     assert len(starts) == 1
-
-
-def test_two_days_at_once_give_both_their_tables_and_the_key_is_nowhere(
-    dag: DAG,
-    tmp_path: Path,
-    server: EndpointServer,
-    rows: Rows,
-    home: Path,
-) -> None:
-    environment = {name: value for name, value in os.environ.items() if "AIRFLOW__" not in name}
-    environment["PYTHONPATH"] = ":".join(sys.path)
-    elsewhere = tmp_path / "airflow"
-    with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("one_day.py"), elsewhere, "2026-10-04"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as other:
-        while not elsewhere.exists() or not server.count:
-            assert other.poll() is None, other.communicate()
-            time.sleep(0.05)
-        ran = run_day(dag, DAY)
-        out, err = other.communicate()
-
-    assert other.returncode == 0, err
-    assert ran.tasks == dict.fromkeys(TASKS, "success")
-    assert json.loads(out.splitlines()[-1])["tasks"] == dict.fromkeys(TASKS, "success")
-    assert "Connection Retrieved" in out or "requests sent" in out
-    assert KEY not in out + err
-    assert server.count == 40
-    counted = "SELECT partition_key, reviews, answered FROM reviews.evaluation ORDER BY ALL"
-    assert rows(counted) == [("2026-10-03", 10, 10), ("2026-10-04", 10, 10)]
-    assert files_that_hold(KEY, home, elsewhere, Path(os.environ["AIRFLOW_HOME"])) == []
