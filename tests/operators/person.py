@@ -49,6 +49,9 @@ class Person:
         )
         with create_session() as session:
             for task, asked in session.execute(waiting).all():
+                # The task goes on in another session, which may not have told that it does.
+                if asked.responded_at is not None:
+                    continue
                 self.questions.append((asked.subject, asked.body or ""))
                 asked.chosen_options = [self._choice]
                 asked.responded_at = timezone.utcnow()
