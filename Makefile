@@ -22,7 +22,7 @@ INSTALLED := .venv/.installed
 MIGRATED := .airflow/.migrated
 # The older DuckDB that is supported, beside the one in .venv, and the tests that run on both.
 DUCKDB_15 := build/duckdb-1.5
-ON_BOTH := tests/planning tests/sqlfn tests/tasks tests/output tests/test_run.py \
+ON_BOTH := tests/planning tests/sqlfn tests/output tests/test_run.py tests/tasks/test_texts.py \
 	$(addprefix tests/warehouse/test_, reading.py types.py) \
 	$(addprefix tests/contract/test_, signature.py return_types.py)
 # An environment of its own for the oldest Airflow, with what it needs older than requirements.lock.
