@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy
+from airflow.sdk import CronDataIntervalTimetable
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airquery.planning.build import parse
+from airquery_airflow import retry_policy
 from airquery_airflow.failures import RateLimited
 from airquery_airflow.testing import load_dag
 
@@ -146,6 +147,7 @@ def test_the_dag_survives_being_stored_and_read(dag: DAG) -> None:
     assert again.params.dump() == PARAMS[dag.dag_id]
 
 
+@pytest.mark.skipif(retry_policy() is None, reason="Airflow 3.2 has no retry policies")
 def test_a_rate_limit_is_waited_for_longer_than_anything_else(dag: DAG) -> None:
     policies = {task.retry_policy for task in dag.tasks}
 
@@ -154,7 +156,7 @@ def test_a_rate_limit_is_waited_for_longer_than_anything_else(dag: DAG) -> None:
         assert policies == {None}
     else:
         (policy,) = policies
-        assert isinstance(policy, ExceptionRetryPolicy)
+        assert policy is not None
         decision = policy.evaluate(RateLimited("429"), try_number=1, max_tries=2)
         assert decision.retry_delay is not None
         assert all(decision.retry_delay > task.retry_delay for task in dag.tasks)
