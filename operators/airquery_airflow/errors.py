@@ -63,7 +63,8 @@ _SERVER_FAULT = 500
 def airflow_errors(about: Callable[[], str] | None = None) -> Iterator[None]:
     """Turn errors of the engine, and of SQL that cannot run, into Airflow's.
 
-    Airflow's own pass through. What `about` returns is said first: whose the error is, such as the table and the partition.
+    Airflow's own pass through. What `about` returns is said first: whose the error is, such as the
+    table and the partition.
     """
     try:
         yield

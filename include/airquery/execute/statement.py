@@ -83,8 +83,8 @@ class Statement:
     `per_day` what all who name a day's budget send. `observer` is told of the requests that it pays
     for. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
-    be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the requests that were taken over from processes which ended
-    without a word.
+    be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the
+    requests that were taken over from processes which ended without a word.
     """
 
     def __init__(

@@ -23,7 +23,6 @@ from airquery.warehouse.names import PARTITION_COLUMN, TableName
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airquery.quality.gx import Interruptible
     from airquery.quality.quarantine import Quarantine
     from airquery.quality.suite import Suite
     from airquery.warehouse import Warehouse
@@ -36,7 +35,7 @@ def check(
     table: str,
     partition: str,
     settings: Mapping[str, str] | None = None,
-    on_connect: Callable[[Interruptible], object] | None = None,
+    on_connect: Callable[[duckdb.DuckDBPyConnection], object] | None = None,
     quarantine: Quarantine | None = None,
 ) -> QualityResult:
     """Evaluate the suite on the rows of one partition; a partition without rows has none.

@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from airquery.errors import MissingPackage, QualityError
 from airquery.quality.own_expectations import BATCH, define, raw_connection
@@ -42,13 +42,6 @@ _POSITION = "airquery_position"
 _LONGEST_OBSERVATION = 300
 # Of the expectations GX knows, some work on data frames only, or not in DuckDB's dialect.
 _NOT_IN_SQL = re.compile(r"not supported for dialect|No provider found")
-
-
-class Interruptible(Protocol):
-    """A connection whose statement another thread can stop."""
-
-    def interrupt(self) -> None:
-        """Stop what runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,10 @@ else:
 STAND_INS = ("from_json_strict(x, s) AS x", "from_json(x, s) AS x")
 # The macro that all others are made of comes first; a macro is bound when it is made.
 FIRST = "ask"
-FIRST_OF_1_5 = "duckdb_1_5/ask.sql"
+# DuckDB 1.5 calls a function of one column for every value of the column's dictionary, also for those
+# of rows that a filter left out, and each would be paid for; a function of two, for the rows.
+IS_1_5 = duckdb.__version__ < "2"
+MODE_ALONE, MODE_OF_THE_ROW = "  mode,\n", "  mode || left(CAST(hash(request) AS VARCHAR), 0),\n"
 # A variable belongs to one connection, as its macros do.
 MADE = "SELECT getvariable('airquery_macros') = _ai_session()"
 NOTE_MADE = "SET VARIABLE airquery_macros = _ai_session()"
@@ -128,11 +131,11 @@ def _macros() -> dict[str, duckdb.Statement]:
     paths = {
         path.rpartition("/")[2].removesuffix(".sql"): path for path in airquery_sql.names(FOLDER)
     }
-    if duckdb.__version__ < "2":
-        paths[FIRST] = FIRST_OF_1_5
     parsed: dict[str, duckdb.Statement] = {}
     for name in (FIRST, *sorted(paths.keys() - {FIRST})):
         text = _with_mode(_COMMENT.sub("", airquery_sql.read(paths[name])))
+        if IS_1_5 and name == FIRST:
+            text = text.replace(MODE_ALONE, MODE_OF_THE_ROW)
         [parsed[name]] = duckdb.extract_statements(text)
     return parsed
 
