@@ -102,7 +102,7 @@ def test_tables_have_heads_and_the_plot_has_words_for_who_does_not_see_it() -> N
     parsed = Parsed(render(page()))
 
     assert [head["scope"] for head in parsed.named("th")] == ["col", "col"]
-    (plot,) = parsed.named("svg")
+    (plot,) = [one for one in parsed.named("svg") if "role" in one]
     identifiers = {attributes.get("id") for _, attributes in parsed.elements}
     assert plot["role"] == "img"
     assert set((plot["aria-labelledby"] or "").split()) <= identifiers
@@ -125,15 +125,15 @@ def test_what_is_not_given_leaves_no_empty_part() -> None:
 
 @pytest.mark.parametrize(
     ("share", "length"),
-    [(0.0, "0.0%"), (0.256, "25.6%"), (1.0, "100.0%"), (7.0, "100.0%"), (-1.0, "0.0%")],
+    [(0.0, "0.0"), (0.256, "25.6"), (1.0, "100.0"), (7.0, "100.0"), (-1.0, "0.0")],
 )
 def test_a_bar_is_as_long_as_its_share_and_never_leaves_its_track(
     share: float, length: str
 ) -> None:
     bars = Bars(caption="shares", bars=[Bar(label="a", share=share, text="words")])
 
-    (bar,) = Parsed(render(page(sections=[bars]))).named("i")
-    assert bar["style"] == f"width: {length}"
+    (bar,) = Parsed(render(page(sections=[bars]))).named("rect")
+    assert bar["width"] == length
 
 
 def test_a_written_page_replaces_an_older_one_and_keeps_every_letter(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from airquery.report.strip import StripPlot, strip_plot
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import jinja2
+
 
 Cell: TypeAlias = str | int | None
 
@@ -51,8 +53,8 @@ class Bar:
 
     @property
     def percent(self) -> str:
-        """Return the length of the bar as CSS has it, whatever the share is."""
-        return f"{100 * min(max(self.share, 0.0), 1.0):.1f}%"
+        """Return the length of the bar in a box that is 100 wide, whatever the share is."""
+        return f"{100 * min(max(self.share, 0.0), 1.0):.1f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +96,22 @@ class Page:
     attributions: Sequence[str] = ()
 
 
-def render(page: Page) -> str:
-    """Return the page as HTML."""
+def environment(*more: Path) -> jinja2.Environment:
+    """Return what renders our templates, and those of more folders; all that is data is escaped."""
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         autoescape=True,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([*more, TEMPLATES]),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("run.html.j2").render(page=page)
+
+
+def render(page: Page) -> str:
+    """Return the page as HTML."""
+    return environment().get_template("run.html.j2").render(page=page)
 
 
 def write_page(page: Page, file: Path) -> None:
