@@ -93,6 +93,10 @@ class Ledger:
         """Return the figures of each endpoint that something was asked of."""
         return tuple(_usage(name, page) for name, page in sorted(self._pages.items()))
 
+    def latencies_s(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer."""
+        return {name: page.latencies_s[:] for name, page in self._pages.items()}
+
     def _page(self, endpoint: Endpoint) -> _Page:
         page = self._pages.get(endpoint.name)
         if page is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
+    from airquery.execute.course import Course
     from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.observer import Observer
@@ -81,7 +82,7 @@ class Statement:
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
     `per_day` what all who name a day's budget send. `observer` is told of the requests that it pays
-    for. `breakers` know an endpoint by its name that
+    for, `course` how each of them ended. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
     be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the
     requests that were taken over from processes which ended without a word.
@@ -100,6 +101,7 @@ class Statement:
         self.spending: Spending | None = None
         self.per_day: tuple[Budget, ...] = ()
         self.observer: Observer | None = None
+        self.course: Course | None = None
         self.groups = Groups()
         self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
@@ -249,6 +251,8 @@ class Statement:
             self._counters.answered += new
             self._counters.from_journal += new
             self._ledger.remembered(endpoint, new)
+            if self.course is not None:
+                self.course.remembered(new)
 
     def settle_unpaid(self, results: Mapping[bytes, Result]) -> None:
         """Note how claimed requests ended that were not sent."""
@@ -278,6 +282,8 @@ class Statement:
         if was.counted:
             self._counters.count(result, price=price, currency=currency)
             self._ledger.count(was.endpoint, result, price=price, currency=currency)
+            if self.course is not None:
+                self.course.ended(was.endpoint.name, result)
         if isinstance(result.outcome, Failure):
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
@@ -293,6 +299,8 @@ class Statement:
                 self._counters.answered += 1
                 self._counters.failed += 1
                 self._failures[key] = failure
+                if self.course is not None:
+                    self.course.refused(failure)
             if strict:
                 self._fatal = self._fatal or failure
 
@@ -303,6 +311,8 @@ class Statement:
                 self._failures[key] = failure
                 self._counters.failed += 1
                 self._ledger.misfit(endpoint)
+                if self.course is not None:
+                    self.course.misfit(endpoint.name, failure)
 
     def note_rows(self, endpoint: Endpoint, count: int) -> None:
         """Count rows that have a request."""
@@ -313,6 +323,11 @@ class Statement:
         """Return what was asked of each endpoint so far."""
         with self._lock:
             return self._ledger.usage()
+
+    def latencies_by_endpoint(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer that was sent for."""
+        with self._lock:
+            return self._ledger.latencies_s()
 
     def known(self, key: bytes) -> Result | None:
         """Return how a request of this statement ended, if it has and that was not forgotten."""
