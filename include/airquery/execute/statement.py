@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,11 +18,13 @@ from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Mapping
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
+    from airquery.execute.course import Course, SoFar
     from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.observer import Observer
@@ -119,7 +120,6 @@ class Statement:
         self._taken: deque[set[bytes]] = deque()
         self._awaited: list[set[bytes]] = []
         self._failures: dict[bytes, Failure] = {}
-        self._latencies_s = array("d")
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
@@ -282,8 +282,6 @@ class Statement:
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
                 self._fatal = self._fatal or result.outcome
-        elif result.source == "endpoint":
-            self._latencies_s.append(result.latency_s)
 
     def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
         """Count a row that cannot be asked as a request that failed without being sent."""
@@ -293,6 +291,7 @@ class Statement:
                 self._counters.answered += 1
                 self._counters.failed += 1
                 self._failures[key] = failure
+                self._ledger.refused(failure)
             if strict:
                 self._fatal = self._fatal or failure
 
@@ -302,12 +301,21 @@ class Statement:
             if key not in self._failures:
                 self._failures[key] = failure
                 self._counters.failed += 1
-                self._ledger.misfit(endpoint)
+                self._ledger.misfit(endpoint, failure)
 
     def note_rows(self, endpoint: Endpoint, count: int) -> None:
         """Count rows that have a request."""
         with self._lock:
             self._ledger.rows(endpoint, count)
+
+    def note_course(self, course: Course) -> None:
+        """Let it be noted how its requests end."""
+        self._ledger.course = course
+
+    def course(self) -> SoFar | None:
+        """Return how its requests ended so far, if that is noted."""
+        with self._lock:
+            return None if self._ledger.course is None else self._ledger.course.so_far()
 
     def usage(self) -> tuple[EndpointUsage, ...]:
         """Return what was asked of each endpoint so far."""
@@ -375,10 +383,10 @@ class Statement:
         with self._lock:
             return tuple(self._failures.values())
 
-    def latencies_s(self) -> tuple[float, ...]:
-        """Return how long the endpoint took for each answer this statement paid for."""
+    def latencies_s(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer this statement paid for."""
         with self._lock:
-            return tuple(self._latencies_s)
+            return self._ledger.latencies_s()
 
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""
