@@ -94,6 +94,10 @@ def test_a_task_that_was_killed_between_two_statements_does_not_publish(rows: Ro
     class KilledWhileItStarts:
         """Kills the task when it asks for the time at which it began."""
 
+        dag_id = run_id = task_id = "a"
+        map_index = -1
+        try_number = 1
+
         @property
         def start_date(self) -> datetime:
             task.on_kill()
