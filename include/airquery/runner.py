@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -247,7 +248,7 @@ def _supervised(
         table=job.table,
         stats=job.stats(),
         failures=job.statement.failures(),
-        latencies_s=job.statement.latencies_s(),
+        latencies_s=tuple(chain.from_iterable(job.statement.latencies_s().values())),
         notes=tuple(job.notes),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Mapping
 
     from airquery.endpoints.endpoint import Endpoint
@@ -101,7 +101,6 @@ class Statement:
         self.spending: Spending | None = None
         self.per_day: tuple[Budget, ...] = ()
         self.observer: Observer | None = None
-        self.course: Course | None = None
         self.groups = Groups()
         self.breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self.reading = True
@@ -121,7 +120,6 @@ class Statement:
         self._taken: deque[set[bytes]] = deque()
         self._awaited: list[set[bytes]] = []
         self._failures: dict[bytes, Failure] = {}
-        self._latencies_s = array("d")
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
@@ -251,8 +249,6 @@ class Statement:
             self._counters.answered += new
             self._counters.from_journal += new
             self._ledger.remembered(endpoint, new)
-            if self.course is not None:
-                self.course.remembered(new)
 
     def settle_unpaid(self, results: Mapping[bytes, Result]) -> None:
         """Note how claimed requests ended that were not sent."""
@@ -282,14 +278,10 @@ class Statement:
         if was.counted:
             self._counters.count(result, price=price, currency=currency)
             self._ledger.count(was.endpoint, result, price=price, currency=currency)
-            if self.course is not None:
-                self.course.ended(was.endpoint.name, result)
         if isinstance(result.outcome, Failure):
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
                 self._fatal = self._fatal or result.outcome
-        elif result.source == "endpoint":
-            self._latencies_s.append(result.latency_s)
 
     def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
         """Count a row that cannot be asked as a request that failed without being sent."""
@@ -299,8 +291,7 @@ class Statement:
                 self._counters.answered += 1
                 self._counters.failed += 1
                 self._failures[key] = failure
-                if self.course is not None:
-                    self.course.refused(failure)
+                self._ledger.refused(failure)
             if strict:
                 self._fatal = self._fatal or failure
 
@@ -310,24 +301,26 @@ class Statement:
             if key not in self._failures:
                 self._failures[key] = failure
                 self._counters.failed += 1
-                self._ledger.misfit(endpoint)
-                if self.course is not None:
-                    self.course.misfit(endpoint.name, failure)
+                self._ledger.misfit(endpoint, failure)
 
     def note_rows(self, endpoint: Endpoint, count: int) -> None:
         """Count rows that have a request."""
         with self._lock:
             self._ledger.rows(endpoint, count)
 
+    @property
+    def course(self) -> Course | None:
+        """Return what notes how its requests end, if anybody wants to know."""
+        return self._ledger.course
+
+    @course.setter
+    def course(self, course: Course) -> None:
+        self._ledger.course = course
+
     def usage(self) -> tuple[EndpointUsage, ...]:
         """Return what was asked of each endpoint so far."""
         with self._lock:
             return self._ledger.usage()
-
-    def latencies_by_endpoint(self) -> dict[str, array[float]]:
-        """Return how long each endpoint took for each answer that was sent for."""
-        with self._lock:
-            return self._ledger.latencies_s()
 
     def known(self, key: bytes) -> Result | None:
         """Return how a request of this statement ended, if it has and that was not forgotten."""
@@ -390,10 +383,10 @@ class Statement:
         with self._lock:
             return tuple(self._failures.values())
 
-    def latencies_s(self) -> tuple[float, ...]:
-        """Return how long the endpoint took for each answer this statement paid for."""
+    def latencies_s(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer this statement paid for."""
         with self._lock:
-            return tuple(self._latencies_s)
+            return self._ledger.latencies_s()
 
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""

@@ -54,7 +54,7 @@ def record_of(
         origin=origin or Origin(),
         usage=usage,
         failures=() if course is None else tuple(_failures(course)),
-        latencies_s=thinned(statement.latencies_by_endpoint()),
+        latencies_s=thinned(statement.latencies_s()),
         throughput=() if course is None else tuple(_moments(course)),
         width_s=0.0 if course is None else course.width_s,
         estimate=() if estimate is None else tuple(_planned(estimate)),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _BUSY_TIMEOUT_S: Final = 30.0
-_MIGRATIONS: Final = ("0001_usage", "0002_records")
+MIGRATIONS: Final = ("0001_usage", "0002_records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,14 @@ class RecordsFile:
 
 def _migrate(file: sqlite3.Connection) -> None:
     """Bring the file to this version. What a newer one has beside it does no harm."""
-    if _version(file) >= len(_MIGRATIONS):
+    if _version(file) >= len(MIGRATIONS):
         return
     with transaction(file):
         # Another process may have done it meanwhile.
-        for name in _MIGRATIONS[_version(file) :]:
+        for name in MIGRATIONS[_version(file) :]:
             for statement in _query(name).split(";"):
                 file.execute(statement)
-        file.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        file.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _version(file: sqlite3.Connection) -> int:

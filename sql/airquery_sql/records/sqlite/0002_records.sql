@@ -1,6 +1,7 @@
 -- Who asked, NULL outside of Airflow.
 ALTER TABLE usage ADD COLUMN dag_id TEXT;
 ALTER TABLE usage ADD COLUMN task_id TEXT;
+CREATE UNIQUE INDEX usage_once ON usage (run, endpoint);
 -- One row a run, one a stretch of a task's attempt: as JSON, beside what they are found by.
 CREATE TABLE run_record (
   id TEXT PRIMARY KEY,

@@ -8,3 +8,4 @@ VALUES (
   :prompt_tokens, :completion_tokens, :cached_tokens, :reasoning_tokens, :price, :currency,
   :latency_p50_s, :latency_p95_s, :dag_id, :task_id
 )
+ON CONFLICT DO NOTHING
