@@ -1,0 +1,8 @@
+"""The playground."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+
+router = APIRouter()
