@@ -87,7 +87,7 @@ def register(
         endpoints = registry or Registry.read(known)
         _check_functions(endpoints)
         journal = known.journal
-        _journal_for(journal)
+        journal_for(journal)
         session = Session(
             registry=endpoints,
             # A partial would show the URL, and so a password, in its repr.
@@ -122,14 +122,14 @@ def engine_for(journal: str) -> Engine:
     from airquery.execute.run import Engine  # noqa: PLC0415
 
     key = (os.getpid(), journal)
-    opened = _journal_for(journal)
+    opened = journal_for(journal)
     with _lock:
         if key not in _engines:
             _engines[key] = Engine(opened)
         return _engines[key]
 
 
-def _journal_for(url: str) -> Journal:
+def journal_for(url: str) -> Journal:
     """Return this process's journal, opened at once: whoever cannot use it is told early."""
     key = (os.getpid(), url)
     with _lock:

@@ -37,12 +37,16 @@ _SAID: Final = {
 }
 
 
-def policy(nonce: str) -> str:
-    """Return what the browser may do on a page: show our style, and send forms back to us."""
+def policy(nonce: str, *, scripts: bool = False) -> str:
+    """Return what the browser may do on a page: show our style, and send forms back to us.
+
+    With `scripts` it runs those of ours that stand on the page with the nonce, and no other.
+    """
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src 'nonce-{nonce}'",
+            *([f"script-src 'nonce-{nonce}'"] if scripts else ()),
             "form-action 'self'",
             "frame-ancestors 'self'",
             "base-uri 'none'",
@@ -50,12 +54,16 @@ def policy(nonce: str) -> str:
     )
 
 
-def html(request: Request, template: str, *, status: int = 200, **data: Any) -> HTMLResponse:
+def html(
+    request: Request, template: str, *, status: int = 200, scripts: bool = False, **data: Any
+) -> HTMLResponse:
     """Return a page. Templates also know `root`, the address of all our pages, and `nonce`."""
     nonce = secrets.token_urlsafe(16)
     text = page_text(request, template, nonce=nonce, **data)
     return HTMLResponse(
-        text, status_code=status, headers={**HEADERS, "Content-Security-Policy": policy(nonce)}
+        text,
+        status_code=status,
+        headers={**HEADERS, "Content-Security-Policy": policy(nonce, scripts=scripts)},
     )
 
 
