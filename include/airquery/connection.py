@@ -63,7 +63,7 @@ def connect(
     """
     connection = duckdb.connect(str(database), read_only=read_only, config=dict(config or {}))
     try:
-        register(connection, registry=registry, settings=settings)
+        _register(connection, registry, settings, fresh=str(database) == ":memory:")
     except BaseException:
         connection.close()
         raise
@@ -81,7 +81,18 @@ def register(
     The endpoints and the journal belong to the database: on a further cursor of it nothing need be
     said, and what is said replaces what was. Raises what `connect` raises.
     """
-    if registry is not None or settings is not None or session_of(connection) is None:
+    _register(connection, registry, settings)
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection,
+    registry: Registry | None,
+    settings: Settings | None,
+    *,
+    fresh: bool = False,
+) -> None:
+    """Register on a connection; a `fresh` one has a database that nobody else can have seen."""
+    if fresh or registry is not None or settings is not None or session_of(connection) is None:
         known = settings or Settings.read()
         _interrupts.listen()
         endpoints = registry or Registry.read(known)
@@ -102,7 +113,7 @@ def register(
             warehouse=known.warehouse,
             records=records_of(known),
         )
-        add_functions(connection, session)
+        add_functions(connection, session, fresh=fresh)
     add_macros(connection)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from airquery.errors import InvalidSetting
+from airquery.errors import AirqueryError, InvalidSetting
 from airquery.testing import EndpointServer
 from airquery.warehouse import Warehouse
+from airquery_airflow import demo
+from airquery_airflow.demo_board import Board
 from airquery_airflow.demo_figures import (
     Evaluation,
     Pass,
@@ -26,7 +29,7 @@ from airquery_airflow.demo_figures import (
     write_summary,
 )
 from airquery_airflow.demo_place import Place
-from airquery_airflow.testing import DayRun
+from airquery_airflow.testing import DayRun, load_dag
 
 
 if TYPE_CHECKING:
@@ -218,15 +221,19 @@ def test_the_demo_asks_once_and_writes_what_it_counted(clone: Path) -> None:
     assert "SmolLM2-135M-Instruct" in (build / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("metadata_database")
 def test_a_failed_task_fails_the_demo_with_its_name_and_reason(clone: Path) -> None:
     (clone / "sql" / "product_reviews" / "prepare.sql").write_text("SELECT no_such_column")
+    place, terminal = Place(root=clone), io.StringIO()
+    dag = load_dag(place.dags, "product_reviews")
+    board = Board(terminal, place.journal)
+    board.watch(dag)
 
-    ended = run_demo(clone)
+    with pytest.raises(AirqueryError) as problem:
+        demo._run_day(dag, "first pass", date(2026, 10, 1), place, board)
 
-    assert ended.returncode == 1
-    message = ended.stderr.splitlines()[-1]
-    assert "Task prepare of product_reviews failed on 2026-10-01" in message
-    assert "no_such_column" in message
-    assert str(clone / "build" / "demo" / "airflow.log") in message
-    assert "Traceback" not in ended.stderr
-    assert "Traceback" in (clone / "build" / "demo" / "airflow.log").read_text(encoding="utf-8")
+    said = str(problem.value)
+    assert said.startswith("Task prepare of product_reviews failed on 2026-10-01: ")
+    assert "no_such_column" in said
+    assert said.endswith(f"Airflow's log is in {clone / 'build' / 'demo' / 'airflow.log'}.")
+    assert terminal.getvalue().splitlines()[-1] == "first pass, 2026-10-01: prepare"

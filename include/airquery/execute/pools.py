@@ -10,7 +10,8 @@ import io
 import os
 import ssl
 from contextvars import ContextVar
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -147,7 +148,10 @@ def _context(tls: Tls) -> ssl.SSLContext:
     """Return what decides whom to trust. Raises `InvalidSetting` naming a file it cannot use."""
     field, path = "tls.ca_bundle", tls.ca_bundle
     try:
-        context = _authorities() if path is None else ssl.create_default_context(cafile=path)
+        if path is None and tls.client_cert is None and tls.verify:
+            return _shared(*_authorities())
+        cafile, capath, _ = (path, None, 0) if path is not None else _authorities()
+        context = ssl.create_default_context(cafile=cafile, capath=capath)
         if tls.client_cert is not None:
             field, path = "tls.client_cert", tls.client_cert
             # With a password at hand, OpenSSL does not ask the terminal for one.
@@ -165,10 +169,20 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _authorities() -> ssl.SSLContext:
-    """Trust what SSL_CERT_FILE or SSL_CERT_DIR name, or else the authorities that browsers trust."""
-    if file := os.environ.get("SSL_CERT_FILE"):
-        return ssl.create_default_context(cafile=file)
-    if folder := os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context(capath=folder)
-    return ssl.create_default_context(cafile=certifi.where())
+@lru_cache(maxsize=4)
+def _shared(cafile: str | None, capath: str | None, _changed_ns: int) -> ssl.SSLContext:
+    """Return the context of all pools without files of their own: reading it blocks the loop."""
+    return ssl.create_default_context(cafile=cafile, capath=capath)
+
+
+def _authorities() -> tuple[str | None, str | None, int]:
+    """Trust what SSL_CERT_FILE or SSL_CERT_DIR name, or else the authorities that browsers trust.
+
+    Returns a file or a folder, and when the file was last changed. OpenSSL reads a folder when it
+    looks for an authority.
+    """
+    file = os.environ.get("SSL_CERT_FILE")
+    if not file and (folder := os.environ.get("SSL_CERT_DIR")):
+        return None, folder, 0
+    file = file or certifi.where()
+    return file, None, Path(file).stat().st_mtime_ns

@@ -89,10 +89,15 @@ def session_of(connection: duckdb.DuckDBPyConnection) -> Session | None:
     return _sessions.get(number)
 
 
-def add_functions(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Create the functions of a database, in place of those of an earlier session."""
+def add_functions(
+    connection: duckdb.DuckDBPyConnection, session: Session, *, fresh: bool = False
+) -> None:
+    """Create the functions of a database, in place of those of an earlier session.
+
+    A `fresh` database has none: looking for one makes DuckDB search for names that are alike.
+    """
     with _lock:
-        if session_of(connection) is not None:
+        if not fresh and session_of(connection) is not None:
             for name in NATIVE:
                 connection.remove_function(name)
         number = next(_numbers)
