@@ -97,3 +97,12 @@ def exception_retry_policy(
             ),
         ]
     )
+
+
+def state_table() -> Any | None:
+    """Return the table that keeps the states of tasks in Airflow's database; None before 3.3."""
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
+    except ImportError:
+        return None
+    return TaskStateStoreModel
