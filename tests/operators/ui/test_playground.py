@@ -26,6 +26,7 @@ from tests.operators.ui.browsing import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from httpx import Response
 
     from tests.operators.conftest import Execute

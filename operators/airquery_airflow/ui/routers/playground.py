@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from airflow.api_fastapi.app import get_auth_manager
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import FormData, UploadFile
@@ -22,12 +21,12 @@ from airquery.records import Origin
 from airquery_airflow.playground.allowance import SCOPE, daily_budget
 from airquery_airflow.playground.asking import Asked, ask, plan
 from airquery_airflow.playground.form import FIELDS, read_question, text_of
-from airquery_airflow.playground.known import Known, known_endpoints
 from airquery_airflow.playground.picture import MOST_BYTES, keep_picture, kept_picture
 from airquery_airflow.playground.question import MOST_ENDPOINTS, MOST_ROWS, Question, Unclear
 from airquery_airflow.playground.spent import spending_of
 from airquery_airflow.ui.access import PlaygroundUser, same_origin
 from airquery_airflow.ui.pages import html
+from airquery_airflow.ui.visible import visible_endpoints
 from airquery_airflow.ui.wanted import while_wanted
 
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
     from airquery import Cancel, Endpoint
+    from airquery_airflow.playground.known import Known
 
 
 router = APIRouter()
@@ -90,7 +90,7 @@ def _act(page: _Page, user: BaseUser, content: bytes, cancel: Cancel) -> None:
     """Do what the form says; what is wrong with it is said on the page."""
     try:
         settings = Settings.read()
-        page.known = known_endpoints(settings, visible=_visible(user))
+        page.known = visible_endpoints(user, settings)
         page.picture = _picture(settings.home, content, page.given["kept"])
         question = read_question(page.given, page.chosen, picture=page.picture)
         endpoints = [_endpoint(page.known, name) for name in question.endpoints]
@@ -121,10 +121,6 @@ def _digest(question: Question) -> str:
     return blake2b(repr(question).encode(), digest_size=16).hexdigest()
 
 
-def _visible(user: BaseUser) -> set[str]:
-    return get_auth_manager().get_authorized_connections(user=user, method="GET")
-
-
 def _picture(home: Path, content: bytes, kept: str) -> Path | None:
     if content:
         return keep_picture(home, content)
@@ -144,7 +140,7 @@ def _shown(request: Request, user: BaseUser, page: _Page) -> HTMLResponse:
     spending = None
     try:
         settings = Settings.read()
-        page.known = page.known or known_endpoints(settings, visible=_visible(user))
+        page.known = page.known or visible_endpoints(user, settings)
         spending = spending_of(daily_budget(), settings)
     except AirqueryError as problem:
         page.problem = page.problem or str(problem)
