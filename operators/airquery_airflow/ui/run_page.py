@@ -19,11 +19,11 @@ from airquery.report.words import began_at, took
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airquery.records import RunRecord, TaskRecord
-    from airquery.report.page import Page
+    from airquery.report.page import Section
     from airquery_airflow.ui.run_state import RunState, TaskState
 
 
@@ -41,6 +41,8 @@ MISSING: Final = (
     "a journal in SQLite is seen on its own machine only."
 )
 OTHERS: Final = "No task of airquery has run here so far."
+MOST_TASKS: Final = 500
+_FIGURES: Final = ("rows", "sent", "from the journal", "failed", "price")
 _ENDED: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 _MANIFEST: Final = (
     "table",
@@ -60,12 +62,13 @@ _MANIFEST: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """What the page of a run shows: `report` is None where nothing is recorded."""
+    """What the page of a run shows."""
 
     state: RunState
     message: str | None
-    tasks: Table
-    report: Page | None
+    lead: Sequence[str]
+    sections: Sequence[Section]
+    notes: Sequence[str]
 
 
 def run_page(state: RunState, *, task_id: str | None, map_index: int | None) -> RunPage:
@@ -75,13 +78,12 @@ def run_page(state: RunState, *, task_id: str | None, map_index: int | None) -> 
     message = None
     try:
         records = records_of(airquery.Settings.read())
-        of = {
-            "dag_id": state.dag_id,
-            "run_id": state.run_id,
-            "task_id": task_id,
-            "map_index": map_index,
-        }
-        tasks, runs = records.tasks(**of), records.runs(**of)  # type: ignore[arg-type]
+        tasks = records.tasks(
+            dag_id=state.dag_id, run_id=state.run_id, task_id=task_id, map_index=map_index
+        )
+        runs = records.runs(
+            dag_id=state.dag_id, run_id=state.run_id, task_id=task_id, map_index=map_index
+        )
     except AirqueryError:
         log.exception("The records of run %r of DAG %r cannot be read.", state.run_id, state.dag_id)
         message = UNREADABLE
@@ -89,29 +91,48 @@ def run_page(state: RunState, *, task_id: str | None, map_index: int | None) -> 
         if not (tasks or runs):
             ended = any(one.manifest and one.state in _ENDED for one in state.tasks)
             message = MISSING if ended else OTHERS
+    if not (tasks or runs):
+        own = tasks_table(state, figures=True)
+        return RunPage(state=state, message=message, lead=(), sections=(own,), notes=())
+    report = run_report(tasks, runs, title="Run report")
+    in_short, *others = report.sections
     return RunPage(
         state=state,
         message=message,
-        tasks=tasks_table(state),
-        report=run_report(tasks, runs, title="Run report") if tasks or runs else None,
+        lead=report.lead,
+        sections=(in_short, tasks_table(state, figures=False), *others),
+        notes=report.notes,
     )
 
 
-def tasks_table(state: RunState) -> Table:
-    """Show the tasks as Airflow knows them, with what they returned or tell of their progress."""
+def tasks_table(state: RunState, *, figures: bool) -> Table:
+    """Show the tasks as Airflow knows them, while it goes on with how far each of them is.
+
+    With `figures` also what they returned.
+    """
+    shown = state.tasks[:MOST_TASKS]
+    left_out = len(state.tasks) - len(shown)
     return Table(
         caption="Tasks in Airflow",
         columns=[
-            *(Column(name=name) for name in ("task", "state")),
+            Column(name="task"),
+            Column(name="state"),
             Column(name="try", numeric=True),
-            *(Column(name=name) for name in ("began", "operator")),
-            *(
-                Column(name=name, numeric=True)
-                for name in ("took", "rows", "sent", "from the journal", "failed", "price")
-            ),
-            Column(name="how far it is"),
+            Column(name="began"),
+            Column(name="took", numeric=True),
+            Column(name="operator"),
+            *(Column(name=name, numeric=True) for name in (_FIGURES if figures else ())),
+            *([Column(name="how far it is")] if state.goes_on else ()),
         ],
-        rows=[_row(one) for one in state.tasks],
+        rows=[
+            [
+                *_row(one),
+                *(_figures(one) if figures else ()),
+                *([progress_words(one.progress)] if state.goes_on else ()),
+            ]
+            for one in shown
+        ],
+        note=f"{left_out:,} more tasks are in the CSV." if left_out else "",
     )
 
 
@@ -162,24 +183,22 @@ def progress_words(told: Mapping[str, object]) -> str | None:
 
 
 def _row(one: TaskState) -> list[Cell]:
-    known = one.manifest or one.progress
-    price = known.get("price")
     return [
         one.name,
         one.state,
         one.try_number,
         None if one.began is None else began_at(one.began.timestamp()),
-        one.operator,
         None if one.seconds is None else took(one.seconds),
-        *(
-            _number(known.get(name))
-            for name in ("rows", "requests_sent" if one.manifest else "sent")
-        ),
-        *(_number(known.get(name)) for name in ("from_journal", "failed")),
-        f"{price:,.6f} {known.get('currency', '')}".strip()
-        if isinstance(price, float) and price
-        else None,
-        progress_words(one.progress),
+        one.operator,
+    ]
+
+
+def _figures(one: TaskState) -> list[Cell]:
+    known = one.manifest
+    price = known.get("price")
+    return [
+        *map(_number, map(known.get, ("rows", "requests_sent", "from_journal", "failed"))),
+        f"{price:,.6f} {known.get('currency', '')}" if isinstance(price, float) and price else None,
     ]
 
 

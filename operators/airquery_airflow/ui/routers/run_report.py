@@ -85,25 +85,22 @@ def asked_for(
     )
 
 
-Asked = Annotated[Which, Depends(asked_for)]
-
-
 @router.get("/runs/{dag_id}/{run_id:path}.csv")
-def table(which: Asked) -> Response:
+def table(which: Annotated[Which, Depends(asked_for)]) -> Response:
     """Return a line for each task."""
     head, rows = lines(which.state())
     return download(csv_text(head, rows), f"{which.file}.csv", "text/csv")
 
 
 @router.get("/runs/{dag_id}/{run_id:path}.html")
-def keep(request: Request, which: Asked) -> Response:
+def keep(request: Request, which: Annotated[Which, Depends(asked_for)]) -> Response:
     """Return the page as a file that needs no server."""
     text = page_text(request, "run_report.html.j2", exported=True, which=which, shown=which.page())
     return download(text, f"{which.file}.html", "text/html")
 
 
 @router.get("/runs/{dag_id}/{run_id:path}", response_class=HTMLResponse)
-def show(request: Request, which: Asked) -> Response:
+def show(request: Request, which: Annotated[Which, Depends(asked_for)]) -> Response:
     """Show the page; while the run goes on it is loaded again every few seconds."""
     return html(
         request,
