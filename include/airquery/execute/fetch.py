@@ -95,8 +95,13 @@ def _transport() -> Transport:
     return Transport()
 
 
-async def _get(endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT_S) -> bytes | None:
-    """Read an address of the endpoint, with its key. None if there is no such address."""
+async def _get(
+    endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT_S
+) -> tuple[bytes | None, float]:
+    """Read an address of the endpoint, with its key, and say how long that took.
+
+    The body is None if there is no such address.
+    """
     async with _transport() as transport:
         clock = SystemClock()
         credentials = Credentials(transport=transport, clock=clock)
