@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from tests.operators.backfill.airflow_server import PASSWORD
 
@@ -99,6 +99,12 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def figures(page: Page | FrameLocator) -> dict[str, str]:
+    """Return the figures at the head of a page of ours, by their labels."""
+    shown = page.locator(".figures").first.locator("div").all()
+    return {one.locator("dt").inner_text(): one.locator("dd").inner_text() for one in shown}
 
 
 def measures(page: Page) -> dict[str, Any]:
