@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -31,6 +31,8 @@ ON_BOTH := tests/planning tests/sqlfn tests/output tests/test_run.py tests/tasks
 AIRFLOW_32 := build/airflow-3.2
 # Celery, and Redis unless the machine has one, for the integration test.
 INTEGRATION := build/integration
+# What drives a browser, for the tests of the pages; the browser is the machine's own.
+BROWSER := build/browser
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
 # tests/conftest.py says which tests stay together.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 4 ? cores + 1 : 4)))
@@ -73,6 +75,12 @@ test-integration: $(INTEGRATION)
 		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
 		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py \
 		tests/integration/orphans.py
+
+## test-browser  what people see: a real Airflow in the machine's Chromium, up to 10 minutes; pictures in
+##         build/screenshots, times in build/browser.json; ARGS=--keep writes docs/images
+test-browser: $(BROWSER)
+	@PYTHONPATH="$(CURDIR)/$(BROWSER)" $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
+		$(wildcard $(addprefix tests/browser/, a_run.py by_hand.py rights.py hostile.py appearance.py))
 
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)
@@ -163,6 +171,11 @@ $(INTEGRATION): tests/integration/celery.lock $(INSTALLED)
 			'export LD_LIBRARY_PATH="$$(echo "$(CURDIR)/$@/redis/usr/lib"/*-linux-gnu)"' \
 			'exec "$(CURDIR)/$@/redis/usr/bin/redis-server" "$$@"' > ../bin/redis-server && \
 		chmod +x ../bin/redis-server; }
+	@touch $@
+
+$(BROWSER): tests/browser/playwright.lock $(INSTALLED)
+	@rm -rf $@
+	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
 	@touch $@
 
 $(MIGRATED): $(INSTALLED)
