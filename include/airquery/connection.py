@@ -17,12 +17,12 @@ from airquery.endpoints.registry import Registry
 from airquery.errors import InvalidSetting, suggestion
 from airquery.execute.interrupt import Interrupts
 from airquery.journal.opening import open_journal
+from airquery.records import records_of
 from airquery.settings import Settings
 from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
-from airquery.usage import usage_table
 
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _register(
         endpoints = registry or Registry.read(known)
         _check_functions(endpoints)
         journal = known.journal
-        _journal_for(journal)
+        journal_for(journal)
         session = Session(
             registry=endpoints,
             # A partial would show the URL, and so a password, in its repr.
@@ -111,7 +111,7 @@ def _register(
             ),
             freshness=known.freshness(),
             warehouse=known.warehouse,
-            usage=usage_table(known),
+            records=records_of(known),
         )
         add_functions(connection, session, fresh=fresh)
     add_macros(connection)
@@ -133,14 +133,14 @@ def engine_for(journal: str) -> Engine:
     from airquery.execute.run import Engine  # noqa: PLC0415
 
     key = (os.getpid(), journal)
-    opened = _journal_for(journal)
+    opened = journal_for(journal)
     with _lock:
         if key not in _engines:
             _engines[key] = Engine(opened)
         return _engines[key]
 
 
-def _journal_for(url: str) -> Journal:
+def journal_for(url: str) -> Journal:
     """Return this process's journal, opened at once: whoever cannot use it is told early."""
     key = (os.getpid(), url)
     with _lock:

@@ -12,6 +12,7 @@ from airquery.answer import Failure
 from airquery.clock import SystemClock
 from airquery.endpoints import published, wire
 from airquery.endpoints.failures import read_failure
+from airquery.endpoints.redaction import address
 from airquery.errors import AirqueryError, Unreachable
 from airquery.execute.credentials import Credentials
 
@@ -47,24 +48,30 @@ def fetch(url: str, into: Path) -> None:
         raise Unreachable(failure)
 
 
-def probe(endpoint: Endpoint) -> str:
+def probe(endpoint: Endpoint, *, timeout_s: float = PROBE_TIMEOUT_S) -> str:
     """Try an endpoint without paying: read its list of models, with its key.
 
-    Returns one line to show. Raises `Unreachable` if it does not answer or refuses the key, and
-    `AirqueryError` if it says that it does not have the model.
+    Returns one line to show: how long it took, and what models were found. Raises `Unreachable` if
+    it does not answer or refuses the key, and `AirqueryError` if it says that it does not have the
+    model.
     """
-    body = run_to_end(_get(endpoint, wire.url(endpoint, "/models")))
+    url = wire.url(endpoint, "/models")
+    body, seconds = run_to_end(_timed(_get(endpoint, url, timeout_s=timeout_s)))
+    reached = f"{endpoint.name}: reachable in {1000 * seconds:,.0f} ms"
     if body is None:
-        return f"{endpoint.name}: reachable at {endpoint.base_url}; it publishes no list of models."
+        return (
+            f"{reached}, with no list of models at {address(url)}. If requests end in HTTP 404, "
+            "the path of base_url is wrong."
+        )
     models = _models(body)
     if models and endpoint.model is not None and endpoint.model not in models:
         raise AirqueryError(
-            f"{endpoint.name}: reachable, but it has no model {endpoint.model!r}. "
+            f"{reached}, but it has no model {endpoint.model!r}. "
             f"It has: {', '.join(sorted(models)[:20])}."
         )
-    return f"{endpoint.name}: reachable, model {endpoint.model!r}" + (
-        " is there." if models else " not checked: it lists none."
-    )
+    if not models:
+        return f"{reached}, model {endpoint.model!r} not checked: it lists none."
+    return f"{reached}, model {endpoint.model!r} is there, one of {len(models):,}."
 
 
 def published_structure(endpoint: Endpoint) -> Structure | None:
@@ -88,7 +95,14 @@ def _transport() -> Transport:
     return Transport()
 
 
-async def _get(endpoint: Endpoint, url: str) -> bytes | None:
+async def _timed(work: Coroutine[Any, Any, _Result]) -> tuple[_Result, float]:
+    """Return what work gave, and how long it took."""
+    clock = SystemClock()
+    began = clock.monotonic()
+    return await work, clock.monotonic() - began
+
+
+async def _get(endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT_S) -> bytes | None:
     """Read an address of the endpoint, with its key. None if there is no such address."""
     async with _transport() as transport:
         clock = SystemClock()
@@ -99,7 +113,7 @@ async def _get(endpoint: Endpoint, url: str) -> bytes | None:
         reply = await transport.get(
             url,
             headers=wire.headers(authorized),
-            timeout_s=PROBE_TIMEOUT_S,
+            timeout_s=timeout_s,
             route=endpoint.route,
         )
         if isinstance(reply, Failure):

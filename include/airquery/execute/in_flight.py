@@ -155,6 +155,14 @@ class InFlight:
         figures = (currency, used.requests, used.tokens, used.money)
         return [Spent(scope, *figures) for scope in scopes], any(waited)
 
+    def spend(self, scopes: Sequence[str], used: Amount, currency: str, day: date) -> list[Spent]:
+        """Count what was paid beside all flights; return it by scope."""
+        with self._lock:
+            for scope in scopes:
+                self._days.account(scope, day).add(used, currency)
+        figures = (currency, used.requests, used.tokens, used.money)
+        return [Spent(scope, *figures) for scope in scopes]
+
     def unread(self, statement: Statement, endpoints: Iterable[Endpoint]) -> set[str]:
         """Return for which scopes the journal has to be read before these may be asked."""
         with self._lock:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from airquery.endpoints.endpoint import Endpoint
+    from airquery.execute.budget import Amount
     from airquery.execute.lanes import AnyLane
     from airquery.execute.statement import Statement
     from airquery.journal.record import Record
@@ -267,6 +268,12 @@ class Engine:
     ) -> Future[None]:
         """Remember an answer that nobody waits for: it was paid for."""
         return self._recall.keep(endpoint, key, body, latency_s=latency_s)
+
+    def spend(self, scopes: Sequence[str], used: Amount, currency: str, *, kept: bool) -> None:
+        """Count what was paid beside all statements; `kept` says that its answer is kept next."""
+        day = self._elsewhere.today()
+        spent = self._in_flight.spend(scopes, used, currency, day)
+        self._journal.spend(day, spent, alone=not kept)
 
     def answered(self, flight: Flight, result: Result) -> None:
         """Settle a flight that another process answered."""

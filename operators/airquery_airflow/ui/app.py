@@ -1,0 +1,31 @@
+"""The application that Airflow's API server mounts at `/airquery`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from airquery_airflow.ui.pages import refused
+from airquery_airflow.ui.routers import endpoints, playground, run_report, usage
+
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from fastapi.responses import HTMLResponse
+
+
+def create_app() -> FastAPI:
+    """Return all pages as one application; what is refused is said on a page as well."""
+    app = FastAPI(title="airquery", docs_url=None, redoc_url=None, openapi_url=None)
+    for module in (run_report, usage, playground, endpoints):
+        app.include_router(module.router)
+    app.add_exception_handler(HTTPException, _refused)
+    return app
+
+
+async def _refused(request: Request, problem: Exception) -> HTMLResponse:
+    if not isinstance(problem, HTTPException):
+        raise problem
+    return refused(request, problem.status_code, str(problem.detail))

@@ -1,0 +1,1 @@
+"""The pages, a module for each; `app` includes the router of every one."""
