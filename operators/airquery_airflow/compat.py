@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import airflow.sdk.exceptions
 from airflow.sdk import timezone
+from airflow.sdk.exceptions import TaskDeferred
 
 
 if TYPE_CHECKING:
@@ -55,6 +56,20 @@ def wait_for_person(
     task.defer(trigger=trigger, method_name=method_name, kwargs=dict(kwargs))
 
 
+def has_left(problem: BaseException) -> bool:
+    """Tell whether what a task raised lets it leave its worker, to come back later."""
+    awaiting = getattr(airflow.sdk.exceptions, "TaskAwaitingInput", TaskDeferred)
+    return isinstance(problem, TaskDeferred | awaiting)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that Airflow keeps out of its logs."""
+    # Loading it configures logging, which a parsed DAG has no need of.
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    return str(redact(text))
+
+
 def exception_retry_policy(
     *,
     later: Mapping[str, tuple[timedelta | None, str]],
@@ -82,3 +97,12 @@ def exception_retry_policy(
             ),
         ]
     )
+
+
+def state_table() -> Any | None:
+    """Return the table that keeps the states of tasks in Airflow's database; None before 3.3."""
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
+    except ImportError:
+        return None
+    return TaskStateStoreModel

@@ -66,17 +66,13 @@ def metadata_database() -> None:
     testing.create_database()
 
 
-def task_instance(task_id: str, *, started: datetime | None = None, **more: Any) -> SimpleNamespace:
+def task_instance(
+    task_id: str = "ask", *, started: datetime | None = None, **more: Any
+) -> SimpleNamespace:
     """Return what a task knows about the attempt it is."""
-    return SimpleNamespace(
-        dag_id="pipeline",
-        run_id="manual",
-        task_id=task_id,
-        map_index=-1,
-        try_number=1,
-        start_date=started or datetime.now(UTC),
-        **more,
-    )
+    known = {"dag_id": "pipeline", "run_id": "manual", "map_index": -1, "try_number": 1}
+    began = started or datetime.now(UTC)
+    return SimpleNamespace(**{**known, "task_id": task_id, "start_date": began, **more})
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, TransformOperator
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -225,7 +224,7 @@ def test_a_killed_task_stops_asking_and_writes_nothing(
 
         def run() -> None:
             try:
-                task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+                task.execute({"ti": task_instance()})  # type: ignore[typeddict-item]
             except AirflowException as error:
                 caught.append(error)
 

@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from types import SimpleNamespace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ from airquery_airflow import AIQueryOperator
 from airquery_airflow.batch_mode import MOST_RETURNS
 from airquery_airflow.batch_trigger import BatchJobsTrigger
 from airquery_airflow.testing import run_day
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def fired(trigger: BatchJobsTrigger) -> dict[str, Any]:
 
 def resume(task: AIQueryOperator, event: dict[str, Any]) -> dict[str, Any]:
     task.partition = "2026-10-03"
-    context: Any = {"ti": SimpleNamespace(start_date=datetime.now(UTC))}
+    context: Any = {"ti": task_instance()}
     return task.resume(context, event)
 
 

@@ -15,7 +15,10 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
 from fastapi import Depends, HTTPException, Request
+from sqlalchemy import select
 
 from airquery.errors import InvalidSetting
 
@@ -33,6 +36,22 @@ may_read_run = requires_access_dag(method="GET", access_entity=DagAccessEntity.R
 def readable_dags(user: BaseUser) -> AbstractSet[str]:
     """Return the ids of the DAGs that a user may read."""
     return get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+
+
+def visible(user: BaseUser, dag_ids: AbstractSet[str | None]) -> AbstractSet[str | None]:
+    """Return of which DAGs a user may see what they asked; None is what was asked without one.
+
+    What Airflow knows no more has no permissions left, and is seen like what has no DAG.
+    """
+    found: set[str | None] = {*(dag_ids & readable_dags(user))}
+    if may_use_playground(user):
+        found |= dag_ids - _known(dag_ids - {None})
+    return found
+
+
+def _known(dag_ids: AbstractSet[str | None]) -> AbstractSet[str]:
+    with create_session() as session:
+        return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
 
 
 def may_use_playground(user: BaseUser) -> bool:

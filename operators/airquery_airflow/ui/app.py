@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from airquery_airflow.ui.pages import refused
@@ -22,6 +23,7 @@ def create_app() -> FastAPI:
     for module in (run_report, usage, playground, endpoints):
         app.include_router(module.router)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _misread)
     return app
 
 
@@ -29,3 +31,11 @@ async def _refused(request: Request, problem: Exception) -> HTMLResponse:
     if not isinstance(problem, HTTPException):
         raise problem
     return refused(request, problem.status_code, str(problem.detail))
+
+
+async def _misread(request: Request, problem: Exception) -> HTMLResponse:
+    if not isinstance(problem, RequestValidationError):
+        raise problem
+    # What was given is not repeated: a form may hold a secret.
+    said = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}." for one in problem.errors()]
+    return refused(request, 422, " ".join(said))

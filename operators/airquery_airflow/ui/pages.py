@@ -59,11 +59,28 @@ def html(
 ) -> HTMLResponse:
     """Return a page. Templates also know `root`, the address of all our pages, and `nonce`."""
     nonce = secrets.token_urlsafe(16)
-    text = _environment().get_template(template).render(**data, nonce=nonce, root=root_of(request))
+    text = page_text(request, template, nonce=nonce, **data)
     return HTMLResponse(
         text,
         status_code=status,
         headers={**HEADERS, "Content-Security-Policy": policy(nonce, scripts=scripts)},
+    )
+
+
+def page_text(
+    request: Request,
+    template: str,
+    *,
+    nonce: str | None = None,
+    exported: bool = False,
+    **data: Any,
+) -> str:
+    """Return the text of a page. One that is `exported` carries the policy in itself."""
+    nonce = nonce or secrets.token_urlsafe(16)
+    return (
+        _environment()
+        .get_template(template)
+        .render(**data, exported=exported, nonce=nonce, root=root_of(request))
     )
 
 
