@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -15,6 +15,7 @@ NAME_IT := Install one, or name it: make PYTHON=/path/to/python3.11
 
 UI_PORT ?= 8080
 SERVE_PORT ?= 8077
+UI_LOGIN ?= admin
 ARGS ?=
 
 VENV := .venv/bin
@@ -30,6 +31,8 @@ ON_BOTH := tests/planning tests/sqlfn tests/output tests/test_run.py tests/tasks
 AIRFLOW_32 := build/airflow-3.2
 # Celery, and Redis unless the machine has one, for the integration test.
 INTEGRATION := build/integration
+# What drives a browser, for the tests of the pages; the browser is the machine's own.
+BROWSER := build/browser
 # Tests wait for disks and servers half of their time: one more than there are cores, up to four.
 # tests/conftest.py says which tests stay together.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 4 ? cores + 1 : 4)))
@@ -73,6 +76,12 @@ test-integration: $(INTEGRATION)
 		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py \
 		tests/integration/orphans.py
 
+## test-browser  what people see: a real Airflow in the machine's Chromium, up to 10 minutes; pictures in
+##         build/screenshots, times in build/browser.json; ARGS=--keep writes docs/images
+test-browser: $(BROWSER)
+	@PYTHONPATH="$(CURDIR)/$(BROWSER)" $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
+		tests/browser/airflow_ui.py
+
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)
 	@$(AIRFLOW_32)/bin/python -m pytest -q -p no:cacheprovider $(ARGS) tests/operators tests/dags
@@ -102,8 +111,8 @@ docs: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(VENV)/python tests/benchmarks/run.py $(ARGS)
 
-## ui      Airflow and embedded models on 127.0.0.1, UI_PORT=8080 SERVE_PORT=8077;
-##         a local demo: whoever reaches the port is admin, without a login
+## ui      Airflow and embedded models on 127.0.0.1, UI_PORT=8080 SERVE_PORT=8077; says the login;
+##         UI_LOGIN=none: whoever reaches the port is admin, without one
 ui: $(INSTALLED) $(MIGRATED)
 	@$(RUN_UI)
 
@@ -164,6 +173,11 @@ $(INTEGRATION): tests/integration/celery.lock $(INSTALLED)
 		chmod +x ../bin/redis-server; }
 	@touch $@
 
+$(BROWSER): tests/browser/playwright.lock $(INSTALLED)
+	@rm -rf $@
+	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
 $(MIGRATED): $(INSTALLED)
 	@mkdir -p .airflow
 	@echo "Preparing Airflow's database in .airflow"
@@ -184,7 +198,8 @@ ui: export AIRFLOW__API__PORT = $(UI_PORT)
 ui: export AIRFLOW__API__BASE_URL = http://127.0.0.1:$(UI_PORT)
 ui: export AIRFLOW__CORE__EXECUTION_API_SERVER_URL = http://127.0.0.1:$(UI_PORT)/execution/
 ui: export AIRFLOW__CORE__PARALLELISM = 4
-ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS = True
+ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS = $(if $(filter none,$(UI_LOGIN)),True,False)
+ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE = $(PASSWORDS)
 ui: export AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL = 5
 ui: export AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL = 5
 # The default of 5 s fails tasks on a busy machine.
@@ -199,10 +214,18 @@ ui: export AIRQUERY_WAREHOUSE := $(AIRQUERY_WAREHOUSE)
 ui: export AIRQUERY_ENDPOINTS := $(AIRQUERY_ENDPOINTS)
 ui: export AIRQUERY_SERVE_URL = http://127.0.0.1:$(SERVE_PORT)
 
+# Made before Airflow makes its own, which it would show once and never again.
+PASSWORDS := $(CURDIR)/.airflow/passwords.json
+PASSWORD = import json, os, pathlib, secrets; \
+	file = pathlib.Path("$(PASSWORDS)"); \
+	found = json.loads(file.read_text()) if file.exists() else {"admin": secrets.token_urlsafe(9)}; \
+	file.touch(mode=0o600); file.write_text(json.dumps(found)); print(found["admin"])
+
 # By http.client, because a proxy that the environment names does not know this machine.
 HEALTHY = import sys, http.client as http; \
-	server = http.HTTPConnection("127.0.0.1", $(SERVE_PORT), timeout=5); \
-	server.request("GET", "/health"); sys.exit(server.getresponse().status != 200)
+	server = http.HTTPConnection("127.0.0.1", sys.argv[1], timeout=5); \
+	server.request("GET", sys.argv[2]); answer = server.getresponse(); \
+	sys.exit(answer.status != 200 or answer.read().count(b"\x22healthy\x22") < int(sys.argv[3]))
 
 # Each part runs in a process group of its own (set -m). `airflow standalone` stops its components only
 # on SIGINT, and not always all of them, so after 15 s the rest of its group is ended. A second signal,
@@ -227,11 +250,20 @@ for port in $(SERVE_PORT) $(UI_PORT); do \
 done; \
 trap 'stop 2>/dev/null' EXIT; trap 'trap "" INT TERM; exit 0' INT TERM; \
 $(VENV)/airquery serve --host 127.0.0.1 --port $(SERVE_PORT) & serve=$$!; \
-until $(VENV)/python -c '$(HEALTHY)' 2>/dev/null; do \
+until $(VENV)/python -c '$(HEALTHY)' $(SERVE_PORT) /health 0 2>/dev/null; do \
 	if ! kill -0 $$serve 2>/dev/null; then echo 'airquery serve did not start.' >&2; exit 1; fi; \
 	sleep 0.2; \
 done; \
+login='none: whoever reaches the port is admin'; \
+if [ '$(UI_LOGIN)' != none ]; then login="admin / $$($(VENV)/python -c '$(PASSWORD)')"; fi; \
 echo 'Airflow: http://127.0.0.1:$(UI_PORT)  (Ctrl-C stops everything)'; \
-$(VENV)/airflow standalone & \
-wait $$!
+$(VENV)/airflow standalone & airflow=$$!; \
+{ until $(VENV)/python -c '$(HEALTHY)' $(UI_PORT) /api/v2/monitor/health 4 2>/dev/null; do \
+		sleep 1; done; \
+	printf '%s\n' '' 'Airflow is ready.' \
+		'  address  http://127.0.0.1:$(UI_PORT)' "  login    $$login" \
+		'  try      trigger product_reviews for the day 2026-10-03, then open the tab "Run report"' \
+		'           of the run; in the navigation airquery: AI usage, AI playground, AI endpoints' \
+		'  stop     Ctrl-C' ''; } & \
+wait $$airflow
 endef

@@ -23,6 +23,7 @@ TARGETS = [
     "test-batch",
     "test-chaos",
     "test-integration",
+    "test-browser",
     "test-airflow-3.2",
     "cover",
     "lint",
