@@ -1,6 +1,6 @@
 """Who may see what, by the permissions that Airflow has already.
 
-A run's report is for whoever may read the run. The playground spends money with any of the keys, so
+A run's report is for whoever may read the run, its tasks and what they returned. The playground spends money with any of the keys, so
 it is for whoever may make connections, unless `AIRQUERY_PLAYGROUND_ACCESS` says otherwise.
 """
 
@@ -31,6 +31,12 @@ VIEW: Final = "airquery playground"
 _KINDS: Final = ("connections", "custom_view", "off")
 
 may_read_run = requires_access_dag(method="GET", access_entity=DagAccessEntity.RUN)
+# A report shows the tasks of a run as well, and what they returned or put aside.
+MAY_READ_RUN: Final = (
+    may_read_run,
+    requires_access_dag(method="GET", access_entity=DagAccessEntity.TASK_INSTANCE),
+    requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM),
+)
 
 
 def readable_dags(user: BaseUser) -> AbstractSet[str]:

@@ -14,7 +14,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, select
 
 from airquery_airflow.compat import state_table
 from airquery_airflow.progress import KEY
@@ -29,6 +29,8 @@ Key: TypeAlias = tuple[str, int]
 
 # What every task of ours returns, and nobody else by chance.
 _OURS: Final = frozenset({"table", "partition"})
+# A manifest is far shorter; what others returned may be as large as it likes.
+_LONGEST: Final = 65_536
 _GOES_ON: Final = frozenset({"queued", "running"})
 _WORKS: Final = frozenset({"running", "deferred", "awaiting_input", "up_for_retry"})
 
@@ -138,6 +140,7 @@ def _returned(session: Session, dag_id: str, run_id: str) -> dict[Key, Mapping[s
             XComModel.dag_id == dag_id,
             XComModel.run_id == run_id,
             XComModel.key == "return_value",
+            func.length(cast(XComModel.value, Text)) <= _LONGEST,
         )
     )
     found = {(row.task_id, row.map_index): XComModel.deserialize_value(row) for row in rows}
