@@ -51,9 +51,9 @@ _PRICES = ("input_per_million", "output_per_million", "currency")
 _HEADERS = ("headers", "secret_headers")
 _QUERIES = ("query", "secret_query")
 _PROXIES = ("proxy", "secret_proxy")
-_OBJECTS = ("oauth", "tls", "batch")
+_OBJECTS = ("oauth", "tls", "batch", "budget")
 _GROUPS = ("limits", "price")
-_OURS = {
+OUR_FIELDS = {
     *_PLAIN,
     *_LIMITS,
     *_PRICES,
@@ -77,6 +77,7 @@ HTTP_OPTIONS = {
     "verify",
 }
 _OPENAI = "https://api.openai.com/v1"
+_USUAL_PORTS = {"http": 80, "https": 443}
 _OPENAI_PREFIXES = {"openai", "openai-chat"}
 
 
@@ -118,7 +119,7 @@ def _ours(name: str, extra: Mapping[str, object], *, strict: bool) -> dict[str, 
     """Take our own fields, flat as the form writes them or nested as the endpoint file has them."""
     given = {key: value for key, value in extra.items() if value not in (None, "")}
     # A misspelt field is left in: whoever reads the fields next refuses it by name.
-    kept = [key for key in given if key in _PLAIN or (strict and key not in _OURS)]
+    kept = [key for key in given if key in _PLAIN or (strict and key not in OUR_FIELDS)]
     fields = {key: _value(key, given[key]) for key in kept}
     for group, members in (("limits", _LIMITS), ("price", _PRICES)):
         flat = {key: _value(key, given[key]) for key in members if key in given}
@@ -158,7 +159,7 @@ def _pydanticai(name: str, extra: Mapping[str, object]) -> dict[str, object]:
     prefix, colon, model = str(extra.get("model") or "").partition(":")
     if not colon:
         prefix, model = "openai", prefix
-    fields = _ours(name, {key: extra[key] for key in extra if key in _OURS}, strict=True)
+    fields = _ours(name, {key: extra[key] for key in extra if key in OUR_FIELDS}, strict=True)
     fields["model"] = model or None
     if prefix in _OPENAI_PREFIXES:
         fields["base_url"] = _OPENAI
@@ -171,7 +172,7 @@ def _http_headers(
     headers = {
         key: Secret(str(value))
         for key, value in extra.items()
-        if key not in _OURS and key not in HTTP_OPTIONS
+        if key not in OUR_FIELDS and key not in HTTP_OPTIONS
     }
     if connection.login and not oauth:
         pair = f"{connection.login}:{connection.password or ''}".encode()
@@ -213,7 +214,8 @@ def _base_url(connection: Connection) -> str | None:
     if "://" not in host:
         host = f"{connection.schema or 'https'}://{host}"
     parts = urlsplit(host)
-    if connection.port and parts.port is None:
+    # The answers of an address are the same with its usual port and without it.
+    if connection.port not in (None, 0, _USUAL_PORTS.get(parts.scheme)) and parts.port is None:
         parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
     return parts.geturl()
 

@@ -40,8 +40,24 @@ class EndpointHook(BaseHook):
         return endpoint
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the endpoint for its list of models, which costs nothing."""
+        """Ask the endpoint for its list of models, which costs nothing.
+
+        Says what was found, or what to mend. Airflow tests a copy under a name that it made up, so
+        no name is said.
+        """
         try:
-            return True, airquery.probe(self.get_conn())
+            found = airquery.probe(self.get_conn()).removeprefix(f"{self.conn_id}: ")
         except airquery.AirqueryError as error:
-            return False, str(error)
+            return False, self._nameless(str(error))
+        return True, found[:1].upper() + found[1:]
+
+    def _nameless(self, problem: str) -> str:
+        name = repr(self.conn_id)
+        for said, instead in (
+            (f"Endpoint {name} (Airflow connection {name}): ", ""),
+            (f"Airflow connection {name}", "this connection"),
+            (f"Endpoint {name}", "The endpoint"),
+            (f"{self.conn_id}: ", ""),
+        ):
+            problem = problem.replace(said, instead)
+        return problem if problem.startswith("http") else problem[:1].upper() + problem[1:]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
@@ -71,10 +72,10 @@ def test_the_connection_is_an_endpoint_of_its_name(monkeypatch: pytest.MonkeyPat
 def test_testing_the_connection_asks_the_endpoint(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    assert connect(monkeypatch, url).test_connection() == (
-        True,
-        "llm: reachable, model 'm' is there.",
-    )
+    works, message = connect(monkeypatch, url).test_connection()
+
+    assert works
+    assert re.fullmatch(r"Reachable in \d+ ms, model 'm' is there, one of 1\.", message)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,36 @@ def test_a_test_of_an_endpoint_that_is_not_there_fails(monkeypatch: pytest.Monke
 
     assert not works
     assert "http://127.0.0.1:9/v1/models" in message
+
+
+@pytest.mark.parametrize(
+    ("base_url", "more", "said"),
+    [
+        ("{url}x", {}, "The endpoint answered with HTTP 401"),
+        ("{url}", {"task": "chatt"}, "Field 'task' is 'chatt' but should be"),
+        ("https://127.0.0.1:9/v1", {}, "127.0.0.1:9/v1/models could not be reached"),
+        ("{tls}", {}, "could not agree on TLS"),
+        ("http://nowhere.invalid/v1", {}, "there is no host 'nowhere.invalid'. Check base_url."),
+        ("ftp://x", {}, "must be an http:// or https:// URL"),
+    ],
+)
+def test_a_test_names_what_to_mend_and_not_the_name_that_airflow_made_up(
+    monkeypatch: pytest.MonkeyPatch, url: str, base_url: str, more: dict[str, str], said: str
+) -> None:
+    connection = {
+        "conn_type": "airquery_endpoint",
+        "host": base_url.format(url=url, tls=url.replace("http", "https")),
+        "password": KEY,
+        "extra": {"model": "m", **more},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_X7F3QK", json.dumps(connection))
+
+    works, message = EndpointHook("x7f3qk").test_connection()
+
+    assert not works
+    assert said in message
+    assert "x7f3qk" not in message
+    assert KEY not in message
 
 
 def test_a_connection_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,15 +5,14 @@ import os
 import subprocess
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from airflow.providers_manager import _create_provider_info_schema_validator
 
 from airquery_airflow import provider_info
+from airquery_airflow.connection import OUR_FIELDS as TAKEN
 
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOADED = """
 import sys
@@ -96,5 +95,38 @@ def test_airflow_makes_the_form_of_it(tmp_path: Path) -> None:
     form = json.loads(made.stdout.splitlines()[-1])
 
     assert form["hidden"] == ["schema"]
-    assert form["secret"] == ["secret_headers"]
+    assert form["secret"] == ["secret_headers", "secret_query", "secret_proxy"]
     assert form["enums"]["task"] == ["chat", "completions", "embeddings", "custom"]
+
+
+def test_the_form_has_every_field_that_a_connection_takes_but_what_is_spelled_secret() -> None:
+    fields = connection_type()["conn-fields"]
+    assert isinstance(fields, dict)
+
+    # These go to the form as `secret_...`, or as what Airflow has itself.
+    assert TAKEN - set(fields) == {"headers", "limits", "price", "proxy", "query"}
+    assert set(fields) <= TAKEN
+
+
+def test_the_reference_lists_the_form_as_it_is() -> None:
+    fields: Any = connection_type()["conn-fields"]
+    rows = [
+        f"| `{name}` | {one['label']} | {values(one['schema'])} | {one['description']} |"
+        for name, one in fields.items()
+    ]
+    text = (Path(__file__).parents[2] / "docs/reference/connection.md").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if line.startswith("| `") and line.count("|") == 5]
+
+    assert listed == [*rows]
+
+
+def values(schema: dict[str, Any]) -> str:
+    """Say what a field takes, and what it is without."""
+    kind = schema["type"][0]
+    if "enum" in schema:
+        kind = ", ".join(f"`{one}`" for one in schema["enum"])
+    elif schema.get("format") == "password":
+        kind = "text, masked"
+    elif kind == "string":
+        kind = "text"
+    return kind if "default" not in schema else f"{kind}; {schema['default']}"

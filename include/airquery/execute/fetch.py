@@ -56,7 +56,7 @@ def probe(endpoint: Endpoint, *, timeout_s: float = PROBE_TIMEOUT_S) -> str:
     model.
     """
     url = wire.url(endpoint, "/models")
-    body, seconds = run_to_end(_timed(_get(endpoint, url, timeout_s=timeout_s)))
+    body, seconds = run_to_end(_get(endpoint, url, timeout_s=timeout_s))
     reached = f"{endpoint.name}: reachable in {1000 * seconds:,.0f} ms"
     if body is None:
         return (
@@ -83,7 +83,7 @@ def published_structure(endpoint: Endpoint) -> Structure | None:
     url = published.url(endpoint)
     key = (url, endpoint.revision)
     if key not in _structures:
-        body = run_to_end(_get(endpoint, url))
+        body, _ = run_to_end(_get(endpoint, url))
         _structures[key] = None if body is None else published.read(endpoint, body)
     return _structures[key]
 
@@ -95,31 +95,31 @@ def _transport() -> Transport:
     return Transport()
 
 
-async def _timed(work: Coroutine[Any, Any, _Result]) -> tuple[_Result, float]:
-    """Return what work gave, and how long it took."""
-    clock = SystemClock()
-    began = clock.monotonic()
-    return await work, clock.monotonic() - began
+async def _get(
+    endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT_S
+) -> tuple[bytes | None, float]:
+    """Read an address of the endpoint, with its key, and say how long that took.
 
-
-async def _get(endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT_S) -> bytes | None:
-    """Read an address of the endpoint, with its key. None if there is no such address."""
+    The body is None if there is no such address.
+    """
     async with _transport() as transport:
         clock = SystemClock()
         credentials = Credentials(transport=transport, clock=clock)
         authorized = await credentials.authorized(endpoint)
         if isinstance(authorized, Failure):
             raise Unreachable(authorized)
+        began = clock.monotonic()
         reply = await transport.get(
             url,
             headers=wire.headers(authorized),
             timeout_s=timeout_s,
             route=endpoint.route,
         )
+        seconds = clock.monotonic() - began
         if isinstance(reply, Failure):
             raise Unreachable(reply)
         if reply.status in NO_SUCH_ROUTE:
-            return None
+            return None, seconds
         if reply.status not in OK:
             raise Unreachable(
                 read_failure(
@@ -130,7 +130,7 @@ async def _get(endpoint: Endpoint, url: str, *, timeout_s: float = PROBE_TIMEOUT
                     now=clock.time(),
                 )
             )
-        return reply.body
+        return reply.body, seconds
 
 
 def run_to_end(work: Coroutine[Any, Any, _Result]) -> _Result:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,16 @@ def test_a_picture_is_sent_and_the_statement_names_its_file(
     [seen] = asked({"prompt": "What is it?"}, llm, settings=settings, picture=file)
     again = run_again(seen.sql, llm, settings)
 
-    blocks = shared.requests[-1].body["messages"][-1]["content"]
-    assert [block["type"] for block in blocks] == ["text", "image_url"]
+    picture = {"url": f"data:image/png;base64,{b64encode(PNG).decode()}"}
+    assert shared.requests[-1].body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is it?"},
+                {"type": "image_url", "image_url": picture},
+            ],
+        }
+    ]
     assert (keep_picture(home, PNG), kept_picture(home, file.name)) == (file, file)
     assert again.stats.sent == 0
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import html
 import os
 import re
+from typing import TYPE_CHECKING, Protocol
 
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.app import init_middlewares
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from airquery_airflow.ui.app import create_app
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 ORIGIN = "http://testserver"
@@ -19,11 +25,25 @@ ORIGIN = "http://testserver"
 os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", "for tests only " * 5)
 
 
+class Page(Protocol):
+    """What a browser is given."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 def application() -> FastAPI:
-    """Return an application that has our pages where Airflow has them."""
-    create_auth_manager()
+    """Return an application that has our pages where Airflow has them, behind its middlewares."""
     app = FastAPI()
+    app.state.auth_manager = create_auth_manager()
     app.mount("/airquery", create_app())
+    init_middlewares(app)
     return app
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from httpx import Response
+    from tests.operators.ui.browsing import Page
 
 pytestmark = pytest.mark.usefixtures("metadata_database")
 
@@ -77,19 +77,19 @@ def stored(server: EndpointServer) -> Iterator[str]:
             session.delete(session.merge(one))
 
 
-def get(path: str = "", role: str | None = "admin") -> Response:
+def get(path: str = "", role: str | None = "admin") -> Page:
     with browser(role) as client:
-        page: Response = client.get(f"{ADDRESS}{path}")
+        page: Page = client.get(f"{ADDRESS}{path}")
     return page
 
 
-def post(name: str, role: str = "admin", **fields: str) -> Response:
+def post(name: str, role: str = "admin", **fields: str) -> Page:
     with browser(role) as client:
-        page: Response = client.post(f"{ADDRESS}/{quote(name, safe='')}", data=fields)
+        page: Page = client.post(f"{ADDRESS}/{quote(name, safe='')}", data=fields)
     return page
 
 
-def send(name: str = "llm", **fields: str) -> Response:
+def send(name: str = "llm", **fields: str) -> Page:
     """Send the example that the page shows."""
     found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", get(f"/{name}").text, re.DOTALL)
     assert found is not None
@@ -170,15 +170,14 @@ def test_checking_names_what_was_found(server: EndpointServer) -> None:
 
 
 def test_one_that_hangs_does_not_hold_the_page(server: EndpointServer) -> None:
-    silent = socket.create_server(("127.0.0.1", 0))
-    slow = server.endpoint("slow", base_url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
     began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        slow = server.endpoint("slow", base_url=url)
+        found = look_at([slow, server.endpoint("llm")], patience_s=2)
 
-    found = look_at([slow, server.endpoint("llm")], patience_s=0.5)
-
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert [found["llm"].well, found["slow"].well] == [True, False]
-    silent.close()
 
 
 def test_the_example_is_answered_and_kept_like_one_of_ai_query(server: EndpointServer) -> None:

@@ -27,15 +27,18 @@ from tests.operators.ui.browsing import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpx import Response
-
     from tests.operators.conftest import Execute
+    from tests.operators.ui.browsing import Page
 
 pytestmark = pytest.mark.usefixtures("metadata_database")
 
 ADDRESS = "/airquery/playground"
 KEY = "sk-the-key-of-the-llm"
 HOSTILE = "<script>alert('x')</script> \"&amp;\" {{ 7*7 }}"
+PICTURE = {
+    "type": "image_url",
+    "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAAAAAA=="},
+}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
@@ -55,11 +58,10 @@ def declared_endpoints(server: EndpointServer, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AIRQUERY_ENDPOINT_AWAY", json.dumps(away))
 
 
-def post(*endpoints: str, role: str = "admin", files: Any = None, **fields: str) -> Response:
+def post(*endpoints: str, role: str = "admin", files: Any = None, **fields: str) -> Page:
     data: dict[str, Any] = {"endpoint": list(endpoints), "action": "ask", **fields}
     with browser(role) as client:
-        answered: Response = client.post(ADDRESS, data=data, files=files or {"picture": ("", b"")})
-    return answered
+        return client.post(ADDRESS, data=data, files=files or {"picture": ("", b"")})
 
 
 def run_again(sql: str) -> airquery.Run:
@@ -169,7 +171,9 @@ def test_a_picture_goes_along_and_stays_attached(server: EndpointServer) -> None
 
     for page in (first, second):
         assert page.status_code == 200
-    assert server.requests[-1].body["messages"][0]["content"][1]["type"] == "image_url"
+    assert server.requests[-1].body["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "And now?"}, PICTURE]}
+    ]
 
 
 @pytest.mark.parametrize(
