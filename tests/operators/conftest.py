@@ -14,6 +14,7 @@ import pytest
 
 import airquery
 from airquery.connection import close_engines
+from airquery.records import TaskRecord, records_of
 from airquery_airflow import testing
 
 
@@ -34,6 +35,7 @@ import airflow.sdk  # noqa: E402 - after its home is known
 
 
 Rows: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
+Recorded: TypeAlias = Callable[[], list[TaskRecord]]
 
 
 class Execute(Protocol):
@@ -105,6 +107,13 @@ def execute(dag: DAG) -> Execute:
         return ready.execute(known)  # type: ignore[arg-type]
 
     return execute
+
+
+@pytest.fixture
+def recorded(home: Path) -> Recorded:
+    """Read what is kept of the tasks that were executed."""
+    records = records_of(airquery.Settings.read(home=home))
+    return lambda: records.tasks(dag_id="pipeline", run_id="manual")
 
 
 @pytest.fixture

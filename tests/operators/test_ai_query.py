@@ -16,7 +16,7 @@ from tests.operators.conftest import task_instance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 ASK = "SELECT n, ai_query('llm', 'Say ' || n, failOnError => {strict}) AS said FROM (SELECT unnest(range(3)) AS n)"
 LENIENT = ASK.format(strict="false")
@@ -209,7 +209,7 @@ def test_the_log_says_now_and_then_how_far_it_is(
 
 
 def test_a_killed_task_stops_asking_and_writes_nothing(
-    rows: Rows, monkeypatch: pytest.MonkeyPatch
+    rows: Rows, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = threading.Event()
 
@@ -238,6 +238,8 @@ def test_a_killed_task_stops_asking_and_writes_nothing(
         assert server.count <= 3
     assert "was cancelled" in str(caught[0])
     assert not isinstance(caught[0], AirflowFailException)
+    [record] = recorded()
+    assert (record.state, "was cancelled" in str(record.error)) == ("failed", True)
     with pytest.raises(Exception, match=r"s\.answers|schema"):
         rows("SELECT * FROM s.answers")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 KEY = "sk-0123456789-of-the-endpoint"
 QUICK = {"quiet_s": 0.05, "first_poll_s": 0.01, "longest_poll_s": 0.02}
@@ -157,7 +157,7 @@ def test_in_a_dag_the_task_defers_lands_what_came_and_publishes(
 
 
 def test_a_retry_waits_for_the_same_job_and_a_rerun_pays_nothing(
-    execute: Execute, rows: Rows, server: EndpointServer
+    execute: Execute, rows: Rows, server: EndpointServer, recorded: Recorded
 ) -> None:
     first = left_by(execute, ask())
     retried = left_by(execute, ask())
@@ -174,6 +174,12 @@ def test_a_retry_waits_for_the_same_job_and_a_rerun_pays_nothing(
     assert (manifest["requests_sent"], again["requests_sent"], again["from_journal"]) == (3, 0, 3)
     assert sizes(server) == [3]
     assert rows(ROWS) == SAID
+    assert [(one.state, one.error, len(one.runs)) for one in recorded()] == [
+        ("deferred", None, 1),
+        ("deferred", None, 1),
+        ("done", None, 1),
+        ("done", None, 1),
+    ]
 
 
 def test_who_waits_reads_the_key_from_the_connection_and_holds_none(

@@ -162,6 +162,19 @@ def test_what_was_asked_is_summed_by_day_task_and_endpoint(records: Records) -> 
     assert records.days(DAY_S) == last
 
 
+def test_old_records_can_be_removed_and_the_bill_stays(records: Records) -> None:
+    assert records.prune(100.0) == 0
+    for number in (1, 2):
+        records.add_run(run(number))
+        records.add_task(replace(attempt(number), ended_at=float(number)))
+
+    assert records.prune(2.0) == 2
+
+    assert records.recent(10) == [run(2)]
+    assert [one.id for one in records.tasks(dag_id="d", run_id="r")] == [run(2).id]
+    assert len(records.usage_rows()) == 2
+
+
 WRITER = """
 import sys
 import airquery

@@ -9,7 +9,7 @@ from airquery.journal.postgres_link import Link
 from airquery.journal.postgres_schema import migrate
 from airquery.records.json_text import run_of, task_of
 from airquery.records.record import DayUsage
-from airquery.records.rows import MOST_FOUND, record_row, usage_rows, which
+from airquery.records.rows import MOST_FOUND, PRUNING, record_row, usage_rows, which
 
 
 if TYPE_CHECKING:
@@ -88,6 +88,18 @@ class PostgresRecords:
     def usage_rows(self) -> list[dict[str, object]]:
         """Return the rows of airquery_usage()."""
         return [row for (row,) in self._read("usage", {})]
+
+    def prune(self, before: float) -> int:
+        """Remove what ended before a moment, but not from airquery_usage(); return how many."""
+
+        def remove(cursor: Cursor) -> int:
+            gone = 0
+            for name in PRUNING:
+                cursor.execute(_query(name), {"before": before})
+                gone += cursor.rowcount
+            return gone
+
+        return self._run(remove)
 
     def _read(self, query: str, values: Mapping[str, object]) -> list[Any]:
         def read(cursor: Cursor) -> list[Any]:

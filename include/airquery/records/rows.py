@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Enough to see that a prefix is not unique.
 MOST_FOUND: Final = 20
+# What removes old records; the bill stays.
+PRUNING: Final = ("runs_prune", "tasks_prune")
 
 
 def record_row(record: RunRecord | TaskRecord) -> dict[str, object]:

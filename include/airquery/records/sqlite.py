@@ -12,7 +12,7 @@ from airquery.errors import JournalError
 from airquery.journal.transaction import transaction
 from airquery.records.json_text import run_of, task_of
 from airquery.records.record import DayUsage
-from airquery.records.rows import MOST_FOUND, record_row, usage_rows, which
+from airquery.records.rows import MOST_FOUND, PRUNING, record_row, usage_rows, which
 
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class RecordsFile:
     def usage_rows(self) -> list[dict[str, object]]:
         """Return the rows of airquery_usage()."""
         return self._read("usage", {})
+
+    def prune(self, before: float) -> int:
+        """Remove what ended before a moment, but not from airquery_usage(); return how many."""
+        if not self.path.exists():
+            return 0
+        with self._written() as file:
+            return sum(file.execute(_query(name), {"before": before}).rowcount for name in PRUNING)
 
     def _read(self, query: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         if not self.path.exists():

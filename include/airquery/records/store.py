@@ -57,6 +57,12 @@ class Records(Protocol):
     def usage_rows(self) -> list[dict[str, object]]:
         """Return the rows of airquery_usage()."""
 
+    def prune(self, before: float) -> int:
+        """Remove what ended before a moment (seconds since 1970), but not from airquery_usage().
+
+        Return how many records that were.
+        """
+
 
 def records_of(settings: Settings) -> Records:
     """Return the records that belong to the journal."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from airquery.report.page import Figure, Figures
 from airquery.report.planned import planned_prices
-from airquery.report.words import bounds, money, share, span, took
+from airquery.report.words import bounds, money, span, took
 
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ def _figures(tasks: Sequence[TaskRecord], runs: Sequence[RunRecord]) -> Iterator
         detail=f"{sum(u.sent for u in usage):,} sent",
     )
     from_journal = sum(u.from_journal for u in usage)
-    yield Figure(label="From the journal", value=share(from_journal, requests), detail="not paid")
+    yield Figure(
+        label="From the journal", value=f"{from_journal:,}", detail=_of(from_journal, requests)
+    )
     not_asked = sum(u.not_asked for u in usage)
     yield Figure(
         label="Failed",
-        value=share(failed, requests),
-        detail=f"{not_asked:,} of them not asked" if not_asked else "",
+        value=f"{failed:,}",
+        detail=f"{not_asked:,} of them not asked" if not_asked else _of(failed, requests),
         tone="bad" if failed else "good",
     )
     yield Figure(
@@ -74,6 +76,10 @@ def _figures(tasks: Sequence[TaskRecord], runs: Sequence[RunRecord]) -> Iterator
     )
     if (times := bounds(tasks, runs)) is not None:
         yield Figure(label="Took", value=took(times[1] - times[0]))
+
+
+def _of(part: int, requests: int) -> str:
+    return f"{100 * part / requests:.1f} % of the requests" if requests else ""
 
 
 def _ending(tasks: Sequence[TaskRecord], runs: Sequence[RunRecord]) -> Figure:

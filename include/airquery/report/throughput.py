@@ -21,6 +21,8 @@ LABEL_WIDTH: Final = 72
 MOST_BARS: Final = 120
 _TICKS: Final = 5
 _GAP: Final = 0.15
+# Seconds since 1970 are exact to a part of a millionth.
+_ROUNDED: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,10 @@ def together(rates: Sequence[Rate]) -> list[Rate]:
     first = min(one.second for one in rates)
     span = max(one.second + one.seconds for one in rates) - first
     width = max(*(one.seconds for one in rates), span / MOST_BARS)
-    count = max(math.ceil(span / width - 1e-9), 1)
+    count = max(math.ceil(span / width - _ROUNDED), 1)
     answered, failed = [0] * count, [0] * count
     for one in rates:
-        place = min(int((one.second - first) / width + 1e-9), count - 1)
+        place = min(int((one.second - first) / width + _ROUNDED), count - 1)
         answered[place] += one.answered
         failed[place] += one.failed
     return [

@@ -47,14 +47,14 @@ def money(prices: Iterable[tuple[float, str]]) -> str:
     sums: defaultdict[str, float] = defaultdict(float)
     for price, currency in prices:
         sums[currency] += price
-    return ", ".join(f"{total:,.6f} {currency}" for currency, total in sorted(sums.items())) or "0"
+    return ", ".join(f"{_sum(total)} {currency}" for currency, total in sorted(sums.items())) or "0"
 
 
 def span(value: Span, currency: str) -> str:
     """Say between what a price is."""
     if value.high is None:
-        return f"at least {value.low:,.6f} {currency}"
-    return f"{value.low:,.6f} to {value.high:,.6f} {currency}"
+        return f"at least {_sum(value.low)} {currency}"
+    return f"{_sum(value.low)} to {_sum(value.high)} {currency}"
 
 
 def share(part: float, whole: float) -> str:
@@ -67,3 +67,8 @@ def task_of(origin: Origin) -> str:
     if origin.task_id is None:
         return origin.user or origin.source
     return origin.task_id if origin.map_index is None else f"{origin.task_id} [{origin.map_index}]"
+
+
+def _sum(amount: float) -> str:
+    """Say an amount of money with the digits that matter."""
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:,.6f}"
