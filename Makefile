@@ -15,7 +15,7 @@ NAME_IT := Install one, or name it: make PYTHON=/path/to/python3.11
 
 UI_PORT ?= 8080
 SERVE_PORT ?= 8077
-UI_LOGIN ?= admin
+UI_LOGIN ?= password
 ARGS ?=
 
 VENV := .venv/bin
@@ -80,7 +80,7 @@ test-integration: $(INTEGRATION)
 ##         build/screenshots, times in build/browser.json; ARGS=--keep writes docs/images
 test-browser: $(BROWSER)
 	@PYTHONPATH="$(CURDIR)/$(BROWSER)" $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
-		tests/browser/airflow_ui.py
+		$(wildcard $(addprefix tests/browser/, a_run.py by_hand.py rights.py hostile.py appearance.py))
 
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)
@@ -111,8 +111,8 @@ docs: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(VENV)/python tests/benchmarks/run.py $(ARGS)
 
-## ui      Airflow and embedded models on 127.0.0.1, UI_PORT=8080 SERVE_PORT=8077; says the login;
-##         UI_LOGIN=none: whoever reaches the port is admin, without one
+## ui      Airflow and embedded models on 127.0.0.1, UI_PORT=8080 SERVE_PORT=8077; prints the login;
+##         with UI_LOGIN=none whoever reaches the port is admin
 ui: $(INSTALLED) $(MIGRATED)
 	@$(RUN_UI)
 
@@ -199,7 +199,9 @@ ui: export AIRFLOW__API__BASE_URL = http://127.0.0.1:$(UI_PORT)
 ui: export AIRFLOW__CORE__EXECUTION_API_SERVER_URL = http://127.0.0.1:$(UI_PORT)/execution/
 ui: export AIRFLOW__CORE__PARALLELISM = 4
 ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS = $(if $(filter none,$(UI_LOGIN)),True,False)
-ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE = $(PASSWORDS)
+ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE = $(CURDIR)/.airflow/passwords.json
+ui: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS = admin:admin
+ui: export AIRFLOW__CORE__TEST_CONNECTION = Enabled
 ui: export AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL = 5
 ui: export AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL = 5
 # The default of 5 s fails tasks on a busy machine.
@@ -227,11 +229,34 @@ HEALTHY = import sys, http.client as http; \
 	server.request("GET", sys.argv[2]); answer = server.getresponse(); \
 	sys.exit(answer.status != 200 or answer.read().count(b"\x22healthy\x22") < int(sys.argv[3]))
 
+# Airflow answers before all of it is up.
+READY = import sys, json, http.client as http; \
+	server = http.HTTPConnection("127.0.0.1", $(UI_PORT), timeout=5); \
+	server.request("GET", "/api/v2/monitor/health"); health = json.load(server.getresponse()); \
+	parts = ("metadatabase", "scheduler", "dag_processor", "triggerer"); \
+	sys.exit(any(health[part]["status"] != "healthy" for part in parts))
+
+# The login is made once; whoever wants another one deletes the file.
+LOGIN = import json, pathlib, secrets; file = pathlib.Path(".airflow/passwords.json"); \
+	file.exists() or file.write_text(json.dumps({"admin": secrets.token_urlsafe(12)})); \
+	print("user admin, password", json.loads(file.read_text())["admin"])
+
+define SAID_UI
+Airflow: http://127.0.0.1:$(UI_PORT)
+Login:   $$login
+Log:     .airflow/ui.log
+Try:     trigger the DAG product_reviews for 2026-10-01, then open the tab Run report of its run;
+         the playground and the endpoints are under airquery in the navigation.
+Ctrl-C stops everything.
+endef
+export SAID_UI
+
 # Each part runs in a process group of its own (set -m). `airflow standalone` stops its components only
 # on SIGINT, and not always all of them, so after 15 s the rest of its group is ended. A second signal,
 # such as the one make passes on, is ignored before the first one's exit: it would cut the stop short.
+# Airflow's output is for a file that only its user reads: LocalExecutor repeats tasks' logs unmasked.
 define RUN_UI
-set -m; \
+set -m; umask 077; \
 stop() { \
 	trap '' INT TERM; echo 'Stopping'; \
 	groups=$$(jobs -p); kill -INT $$groups; \
@@ -254,16 +279,17 @@ until $(VENV)/python -c '$(HEALTHY)' $(SERVE_PORT) /health 0 2>/dev/null; do \
 	if ! kill -0 $$serve 2>/dev/null; then echo 'airquery serve did not start.' >&2; exit 1; fi; \
 	sleep 0.2; \
 done; \
-login='none: whoever reaches the port is admin'; \
-if [ '$(UI_LOGIN)' != none ]; then login="admin / $$($(VENV)/python -c '$(PASSWORD)')"; fi; \
-echo 'Airflow: http://127.0.0.1:$(UI_PORT)  (Ctrl-C stops everything)'; \
-$(VENV)/airflow standalone & airflow=$$!; \
-{ until $(VENV)/python -c '$(HEALTHY)' $(UI_PORT) /api/v2/monitor/health 4 2>/dev/null; do \
-		sleep 1; done; \
-	printf '%s\n' '' 'Airflow is ready.' \
-		'  address  http://127.0.0.1:$(UI_PORT)' "  login    $$login" \
-		'  try      trigger product_reviews for the day 2026-10-03, then open the tab "Run report"' \
-		'           of the run; in the navigation airquery: AI usage, AI playground, AI endpoints' \
-		'  stop     Ctrl-C' ''; } & \
-wait $$airflow
+login='none needed'; \
+if [ '$(UI_LOGIN)' != none ]; then login=$$($(VENV)/python -c '$(LOGIN)') || exit 1; fi; \
+echo 'Starting Airflow, which takes about half a minute'; \
+$(VENV)/airflow standalone > .airflow/ui.log 2>&1 & airflow=$$!; \
+until $(VENV)/python -c '$(READY)' 2>/dev/null; do \
+	if ! kill -0 $$airflow 2>/dev/null; then \
+		tail -n 20 .airflow/ui.log >&2; echo 'Airflow did not start: see .airflow/ui.log.' >&2; exit 1; \
+	fi; \
+	sleep 0.5; \
+done; \
+echo "$${SAID_UI/'$$login'/$$login}"; \
+wait $$airflow; \
+echo 'Airflow has ended: see .airflow/ui.log.' >&2; exit 1
 endef

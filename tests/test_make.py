@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -48,11 +49,21 @@ print(os.getpid(), *sys.argv[1:], flush=True)
 server.serve_forever()
 """
 STANDALONE = """
-import os, signal, sys
+import http.server, json, os, signal, sys
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        healthy = {part: {"status": "healthy"} for part in parts} if "monitor" in self.path else {}
+        self.wfile.write(json.dumps(healthy).encode())
+core = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_"
 print(os.getpid(), *sys.argv[1:], os.environ["AIRFLOW__API__HOST"], flush=True)
+print(os.environ[core + "ALL_ADMINS"], os.environ[core + "PASSWORDS_FILE"], flush=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+port = int(os.environ["AIRFLOW__API__PORT"])
 try:
-    signal.pause()
+    http.server.HTTPServer((os.environ["AIRFLOW__API__HOST"], port), Health).serve_forever()
 except KeyboardInterrupt:
     print("stopped as by Ctrl-C", flush=True)
 """
@@ -207,22 +218,40 @@ def test_the_ui_starts_after_the_models_and_leaves_no_process(
     ) as running:
         assert running.stdout
         serve = running.stdout.readline().split()
-        said = running.stdout.readline()
-        airflow = running.stdout.readline().split()
         # Ends the test, in failure, if one of them is left: it holds the pipe open.
-        too_late = threading.Timer(60, kill, (int(serve[0]), int(airflow[0])))
+        too_late = threading.Timer(60, os.killpg, (int(serve[0]), signal.SIGKILL))
         too_late.start()
+        said = [running.stdout.readline() for _ in range(7)]
+        log = checkout / ".airflow" / "ui.log"
+        airflow, auth, *_ = (line.split() for line in log.read_text(encoding="utf-8").splitlines())
         os.killpg(running.pid, by)
         rest = running.stdout.read()
         too_late.cancel()
 
+    passwords = checkout / ".airflow" / "passwords.json"
+    password = json.loads(passwords.read_text(encoding="utf-8"))["admin"]
     assert serve[1:] == ["serve", "--host", "127.0.0.1", "--port", str(ports["SERVE_PORT"])]
-    assert said.startswith(f"Airflow: http://127.0.0.1:{ports['UI_PORT']} ")
+    assert said[1] == f"Airflow: http://127.0.0.1:{ports['UI_PORT']}\n"
+    assert said[2] == f"Login:   user admin, password {password}\n"
+    assert len(password) > 12
+    assert {file.stat().st_mode & 0o777 for file in (passwords, log)} == {0o600}
+    assert auth == ["False", *str(passwords).split()]
     assert airflow[1:] == ["standalone", "127.0.0.1"]
-    assert "stopped as by Ctrl-C" in rest
+    assert rest.endswith("Stopping\n")
+    assert log.read_text(encoding="utf-8").endswith("stopped as by Ctrl-C\n")
     for process in (serve[0], airflow[0]):
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+def test_the_ui_shows_why_airflow_ended(checkout: Path, ports: dict[str, int]) -> None:
+    install(checkout, airquery=SERVE, airflow="raise SystemExit('no database')")
+
+    failed = make(checkout, "ui", *(f"{name}={port}" for name, port in ports.items()))
+
+    assert failed.returncode != 0
+    assert "no database\nAirflow did not start: see .airflow/ui.log." in failed.stderr
+    assert failed.stdout.endswith("Stopping\n")
 
 
 def test_the_ui_does_not_start_when_the_models_do_not(

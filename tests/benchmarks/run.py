@@ -21,6 +21,7 @@ from tests.benchmarks import (  # noqa: E402  (the path comes first)
     page,
     prefix,
     report,
+    run_page,
     telemetry,
     transport,
     validation,
@@ -50,6 +51,7 @@ TABLES: Mapping[str, Callable[[], Sequence[Mapping[str, object]]]] = {
     "estimate": estimate.measure,
     "telemetry": telemetry.measure,
     "validation": validation.measure,
+    "run-page": run_page.measure,
 }
 WIDTH = 150  # of the widest table
 console = Console(width=max(WIDTH, Console().width))

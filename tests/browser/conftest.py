@@ -1,15 +1,16 @@
-"""One Airflow and one Chromium for all files here, and a window for each user."""
+"""One Airflow and one Chromium for all of these tests, with a window for each kind of user."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser.installation import installation
-from tests.browser.window import SCREENSHOTS, Window, chromium
+from tests.browser.window import Window, chromium
 
 
 if TYPE_CHECKING:
@@ -20,46 +21,78 @@ if TYPE_CHECKING:
     from tests.browser.installation import Installation
     from tests.postgres_server import PostgresServer
 
-BUILD = Path(__file__).parents[2] / "build"
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "build" / "screenshots"
+MEASURED = ROOT / "build" / "browser.json"
+# The two that the README shows.
+KEPT = {"run-report-in-airflow.png": "run-report.png", "playground.png": "playground.png"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test-browser ARGS=--keep` says."""
+    parser.addoption("--keep", action="store_true", help="write the pictures of docs/images")
 
 
 @pytest.fixture(scope="session")
-def site(
-    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("site"), postgres) as site:
-        yield site
+def airflow(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("browser")
+    with installation(folder, postgres) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
-def admin(browser: Browser, site: Installation) -> Iterator[Window]:
-    """Log in as who may do everything. What this window saw is looked at when all is done."""
-    window = Window(browser, site.airflow.url)
-    window.log_in("admin")
+def admin(browser: Browser, airflow: Installation) -> Iterator[Window]:
+    """Return the window of somebody who may do everything."""
+    yield from _window(browser, airflow, "admin")
+
+
+@pytest.fixture(scope="session")
+def viewer(browser: Browser, airflow: Installation) -> Iterator[Window]:
+    """Return the window of somebody who may only look."""
+    yield from _window(browser, airflow, "viewer")
+
+
+@pytest.fixture(scope="session")
+def stranger(browser: Browser, airflow: Installation) -> Iterator[Window]:
+    """Return the window of somebody who is not logged in."""
+    yield from _window(browser, airflow, None)
+
+
+def _window(browser: Browser, airflow: Installation, username: str | None) -> Iterator[Window]:
+    window = Window(browser, airflow.airflow.url)
+    if username is not None:
+        window.log_in(username)
     yield window
     window.close()
 
 
 @pytest.fixture(scope="session")
-def viewer(browser: Browser, site: Installation) -> Iterator[Window]:
-    """Log in as who may look."""
-    window = Window(browser, site.airflow.url)
-    window.log_in("viewer")
-    yield window
-    window.close()
+def pictures(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Return the folder of the pictures; those of the README are kept if that was asked for."""
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir(parents=True)
+    yield PICTURES
+    if request.config.getoption("--keep"):
+        (ROOT / "docs" / "images").mkdir(exist_ok=True)
+        for taken, kept in KEPT.items():
+            shutil.copy(PICTURES / taken, ROOT / "docs" / "images" / kept)
 
 
 @pytest.fixture(scope="session")
-def figures() -> Iterator[dict[str, Any]]:
-    """Collect what is measured; at the end it is written and printed."""
+def measured(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Collect what pages took, by their names; it is written and printed at the end."""
     found: dict[str, Any] = {}
     yield found
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "browser.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    MEASURED.parent.mkdir(exist_ok=True)
+    MEASURED.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    reporter.write_line("")
+    for name, one in found.items():
+        size = f"{one['bytes'] / 1000:.0f} kB in {one['requests']} requests"
+        reporter.write_line(f"{name}: {one['load_ms']} ms, {size}")

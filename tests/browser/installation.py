@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DAGS = ("product_reviews", "hostile", "approved")
-# For an environment that was made before there was the entry point.
-PLUGIN = "from airquery_airflow.ui.plugin import AirqueryPlugin\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +67,14 @@ def installation(folder: Path, postgres: PostgresServer) -> Iterator[Installatio
     dags.mkdir()
     for file in (ROOT / "dags" / "product_reviews.py", *(Path(__file__).parent / "dags").iterdir()):
         (dags / file.name).symlink_to(file)
-    plugins = folder / "plugins"
-    plugins.mkdir()
-    if not any(one.name == "airquery" for one in entry_points(group="airflow.plugins")):
-        (plugins / "pages.py").write_text(PLUGIN, encoding="utf-8")
     with endpoints(folder) as (server, declared):
         settings = {
             "AIRQUERY_ENDPOINTS": str(declared),
             "AIRQUERY_HOME": str(folder / "home"),
             "AIRQUERY_JOURNAL": postgres.new_database(),
             "AIRQUERY_WAREHOUSE": str(folder / "home" / "warehouse"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
         }
         with AirflowServer(
             postgres.new_database(),

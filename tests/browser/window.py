@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import ConsoleMessage, Dialog
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
     "These tests need Chromium, and none of {names} is on the PATH. Install it: apt-get install "
@@ -48,7 +46,6 @@ class Window:
         self._context = chromium.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
         self._context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
         self._context.set_default_timeout(WITHIN_MS)
-        expect.set_options(timeout=WITHIN_MS)
         self.page: Page = self._context.new_page()
         self.asked: list[str] = []
         self.said: list[str] = []
@@ -79,10 +76,6 @@ class Window:
         parts = [urlsplit(address) for address in self.asked]
         return {part.netloc for part in parts if part.scheme not in {"data", "blob"}}
 
-    def screenshot(self, name: str) -> None:
-        """Keep what is seen now in `build/screenshots`."""
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
     def close(self) -> None:
         """Close it."""
         self._context.close()
@@ -106,6 +99,12 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def figures(page: Page | FrameLocator) -> dict[str, str]:
+    """Return the figures at the head of a page of ours, by their labels."""
+    shown = page.locator(".figures").first.locator("div").all()
+    return {one.locator("dt").inner_text(): one.locator("dd").inner_text() for one in shown}
 
 
 def measures(page: Page) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What is remembered of a run, and of an attempt of an Airflow task: figures, names and errors.
 
-No prompt and no answer is in a `RunRecord`; its samples of failures have had their secrets taken
-out where they were made. The tables of a `TaskRecord` hold some rows of what the task wrote.
+No prompt and no answer is in a `RunRecord`, but for what a message of a failure quotes; these have
+had their secrets taken out where they were made. The tables of a `TaskRecord` hold some rows of what the task wrote.
 """
 
 from __future__ import annotations
