@@ -216,18 +216,10 @@ ui: export AIRQUERY_WAREHOUSE := $(AIRQUERY_WAREHOUSE)
 ui: export AIRQUERY_ENDPOINTS := $(AIRQUERY_ENDPOINTS)
 ui: export AIRQUERY_SERVE_URL = http://127.0.0.1:$(SERVE_PORT)
 
-# Made before Airflow makes its own, which it would show once and never again.
-PASSWORDS := $(CURDIR)/.airflow/passwords.json
-PASSWORD = import json, os, pathlib, secrets; \
-	file = pathlib.Path("$(PASSWORDS)"); \
-	found = json.loads(file.read_text()) if file.exists() else {"admin": secrets.token_urlsafe(9)}; \
-	file.touch(mode=0o600); file.write_text(json.dumps(found)); print(found["admin"])
-
 # By http.client, because a proxy that the environment names does not know this machine.
 HEALTHY = import sys, http.client as http; \
-	server = http.HTTPConnection("127.0.0.1", sys.argv[1], timeout=5); \
-	server.request("GET", sys.argv[2]); answer = server.getresponse(); \
-	sys.exit(answer.status != 200 or answer.read().count(b"\x22healthy\x22") < int(sys.argv[3]))
+	server = http.HTTPConnection("127.0.0.1", $(SERVE_PORT), timeout=5); \
+	server.request("GET", "/health"); sys.exit(server.getresponse().status != 200)
 
 # Airflow answers before all of it is up.
 READY = import sys, json, http.client as http; \
@@ -275,7 +267,7 @@ for port in $(SERVE_PORT) $(UI_PORT); do \
 done; \
 trap 'stop 2>/dev/null' EXIT; trap 'trap "" INT TERM; exit 0' INT TERM; \
 $(VENV)/airquery serve --host 127.0.0.1 --port $(SERVE_PORT) & serve=$$!; \
-until $(VENV)/python -c '$(HEALTHY)' $(SERVE_PORT) /health 0 2>/dev/null; do \
+until $(VENV)/python -c '$(HEALTHY)' 2>/dev/null; do \
 	if ! kill -0 $$serve 2>/dev/null; then echo 'airquery serve did not start.' >&2; exit 1; fi; \
 	sleep 0.2; \
 done; \
