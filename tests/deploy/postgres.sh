@@ -4,7 +4,7 @@ set -eu
 if [ "$1" = postgres ]; then
 	if [ ! -s "$PGDATA/PG_VERSION" ]; then
 		printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/password
-		initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 \
+		initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256 \
 			--encoding=UTF8 --no-sync
 		rm /tmp/password
 		echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
