@@ -21,15 +21,38 @@ MANIFESTS: dict[str, Any] = {
 }
 CONTAINER = MANIFESTS["Deployment"]["spec"]["template"]["spec"]["containers"][0]
 # What the chart knows of what is set here, by its place. `*` is text of the user's own.
-CHART = """
-airflowVersion apiSecretKeySecretName apiServer.resources config.*.* dagProcessor.enabled
-dagProcessor.resources dags.gitSync.branch dags.gitSync.enabled dags.gitSync.repo
-dags.gitSync.subPath data.brokerUrlSecretName data.metadataSecretName defaultAirflowRepository
-defaultAirflowTag env executor fernetKeySecretName jwtSecretName postgresql.enabled
-redis.passwordSecretName scheduler.resources secret securityContexts.container
-securityContexts.pod triggerer.resources volumeMounts volumes workers.replicas workers.resources
-workers.terminationGracePeriodSeconds
-""".split()
+CHART = [
+    "airflowVersion",
+    "apiSecretKeySecretName",
+    "apiServer.resources",
+    "config.*.*",
+    "dagProcessor.enabled",
+    "dagProcessor.resources",
+    "dags.gitSync.branch",
+    "dags.gitSync.enabled",
+    "dags.gitSync.repo",
+    "dags.gitSync.subPath",
+    "data.brokerUrlSecretName",
+    "data.metadataSecretName",
+    "defaultAirflowRepository",
+    "defaultAirflowTag",
+    "env",
+    "executor",
+    "fernetKeySecretName",
+    "jwtSecretName",
+    "postgresql.enabled",
+    "redis.passwordSecretName",
+    "scheduler.resources",
+    "secret",
+    "securityContexts.container",
+    "securityContexts.pod",
+    "triggerer.resources",
+    "volumeMounts",
+    "volumes",
+    "workers.replicas",
+    "workers.resources",
+    "workers.terminationGracePeriodSeconds",
+]
 
 
 def places(values: dict[str, Any], above: str = "") -> list[str]:
