@@ -54,11 +54,13 @@ def containers() -> Iterator[Containers]:
 
 
 @pytest.mark.parametrize("profile", ["debug", "gpu"])
-def test_compose_reads_every_profile(containers: Containers, profile: str) -> None:
+def test_compose_reads_every_profile_and_starts_none_by_itself(
+    containers: Containers, profile: str
+) -> None:
     more = {"debug": "airflow-cli", "gpu": "vllm"}[profile]
 
-    assert more not in containers("config", "--services").split()
     assert more in containers("--profile", profile, "config", "--services").split()
+    assert more not in containers.containers()
 
 
 def test_compose_refuses_to_start_without_a_secret(containers: Containers) -> None:
