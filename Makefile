@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 test-deploy all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -29,7 +29,7 @@ ON_BOTH := tests/planning tests/sqlfn tests/output tests/test_run.py tests/tasks
 	$(addprefix tests/contract/test_, signature.py return_types.py)
 # An environment of its own for the oldest Airflow, with what it needs older than requirements.lock.
 AIRFLOW_32 := build/airflow-3.2
-# Celery, and Redis unless the machine has one, for the integration test.
+# Redis for the integration test, unless the machine has one.
 INTEGRATION := build/integration
 # What drives a browser, for the tests of the pages; the browser is the machine's own.
 BROWSER := build/browser
@@ -71,8 +71,7 @@ test-chaos: $(INSTALLED)
 ## test-integration  a backfill in a real Airflow; then what production has, on this machine: PostgreSQL,
 ##         Redis, two Celery workers, one of which is killed in the middle; up to 10 minutes
 test-integration: $(INTEGRATION)
-	@PATH="$(CURDIR)/$(INTEGRATION)/bin:$$PATH" PYTHONPATH="$(CURDIR)/$(INTEGRATION)" \
-		$(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
+	@PATH="$(CURDIR)/$(INTEGRATION)/bin:$$PATH" $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
 		tests/operators/backfill/real_airflow.py tests/integration/seven_days.py \
 		tests/integration/orphans.py
 
@@ -85,6 +84,12 @@ test-browser: $(BROWSER)
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)
 	@$(AIRFLOW_32)/bin/python -m pytest -q -p no:cacheprovider $(ARGS) tests/operators tests/dags
+
+## test-deploy   docker-compose.yml in a real engine (root, Docker, Compose): built, healthy, a DAG run;
+##         10 minutes the first time. FROM_REGISTRY=1 with the real images of PostgreSQL and Redis, else
+##         with what Debian's packages make
+test-deploy: $(INSTALLED)
+	@tests/deploy/engine $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) tests/deploy/stack.py
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)
@@ -161,9 +166,8 @@ $(AIRFLOW_32): requirements.lock tests/airflow-3.2.lock $(INSTALLED)
 	@touch $@
 
 # Debian's packages are unpacked, not installed: nothing is started, and nobody has to be root.
-$(INTEGRATION): tests/integration/celery.lock $(INSTALLED)
-	@rm -rf $@
-	@$(VENV)/python -m uv -q pip install --target $@ --no-deps --require-hashes -r $<
+$(INTEGRATION): $(INSTALLED)
+	@rm -rf $@ && mkdir -p $@
 	@command -v redis-server >/dev/null || { mkdir -p $@/bin $@/redis && cd $@/redis && \
 		apt-get -qq download redis-server redis-tools libatomic1 libjemalloc2 liblzf1 && \
 		for package in *.deb; do dpkg -x "$$package" .; done && \

@@ -26,6 +26,7 @@ TARGETS = [
     "test-integration",
     "test-browser",
     "test-airflow-3.2",
+    "test-deploy",
     "cover",
     "lint",
     "types",
