@@ -24,14 +24,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # The address is that of `airquery serve`, which needs no key.
 _FIELDS = """\
 task: chat
-base_url: ${LLM_URL:-http://127.0.0.1:8077/v1}
-model: ${LLM_MODEL:-smollm2}
+base_url: http://127.0.0.1:8077/v1
+model: smollm2
 api_key: ${LLM_KEY:-}
 price: {input_per_million: 0.15, output_per_million: 0.60, currency: USD}
 """
 _HEAD = """\
-# Whom the pipelines ask. The values of LLM_URL, LLM_MODEL and LLM_KEY come from the environment;
-# without them it is `airquery serve` on this machine. Write your provider's prices in place of these.
+# Whom the pipelines ask: as it stands, `airquery serve` on this machine. LLM_KEY is taken from the
+# environment. Write your provider's address, model and prices in place of these.
 endpoints:
 """
 

@@ -7,6 +7,7 @@ import keyword
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -121,10 +122,18 @@ def _environment() -> jinja2.Environment:
 
 def _identifier(name: str) -> str:
     """Write a column's name into SQL, quoted where it must be."""
-    from sqlglot.dialects.duckdb import DuckDB  # noqa: PLC0415 - loading it takes a while
+    return name if _PLAIN.fullmatch(name) and name not in _reserved() else quoting.quoted(name)
 
-    reserved = name.upper() in DuckDB.Tokenizer.KEYWORDS
-    return name if _PLAIN.fullmatch(name) and not reserved else quoting.quoted(name)
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Return the words that DuckDB takes for a name in quotes only."""
+    import duckdb  # noqa: PLC0415 - the names are checked without it
+
+    with duckdb.connect() as connection:
+        words = connection.table_function("duckdb_keywords")
+        some = words.filter("keyword_category <> 'unreserved'").project("keyword_name").fetchall()
+    return frozenset(word for (word,) in some)
 
 
 def _python(value: object) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = Path(__file__).parent / "templates" / "sample.csv"
 _COUNTED = re.compile(r"VARCHAR|UUID|U?(TINY|SMALL|BIG)?INT(EGER)?")
+_UNUSABLE = re.compile(r"[ ,;()=]")
 # Names and paths stand in templates that Airflow renders, and in comments of one line.
 _RENDERED = re.compile(r"[{}\x00-\x1f\x7f]")
 
@@ -59,6 +60,11 @@ class Source:
     texts_of_first_day: int
 
     @property
+    def names_in_tables(self) -> dict[str, str]:
+        """Return what each column is called in tables, where fewer names are possible."""
+        return {name: _UNUSABLE.sub("_", name) for name in self.columns}
+
+    @property
     def said(self) -> str:
         """Say what was chosen."""
         key = "by their number" if self.key is None else f"by {self.key!r}"
@@ -75,6 +81,8 @@ def read_source(file: Path | None, given: Choice, *, today: date) -> Source:
     with duckdb.connect() as connection:
         rows = connection.sql(f"FROM {_reader(path, kind)}")
         columns = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        for name in columns:
+            _check_harmless(name, f"{path}: the column's name")
         chosen, text = _choose(rows, columns, given, path)
         trimmed = f"trim(CAST({quoting.quoted(text)} AS VARCHAR))"
         told = rows.filter(f"{trimmed} <> ''")
@@ -141,8 +149,6 @@ def _choose(
         raise InvalidSetting(
             f"Column {day!r} of {path} is {columns[day]}, neither DATE nor TIMESTAMP."
         )
-    for name in filter(None, (text, key, day)):
-        _check_harmless(name, "The column's name")
     return Choice(text=text, key=key, day=day), text
 
 
@@ -167,7 +173,9 @@ def _holds_days(kind: str) -> bool:
 
 def _check_harmless(name: str, what: str) -> None:
     if _RENDERED.search(name):
-        raise InvalidSetting(f"{what} {name!r} has a brace or a control character. Rename it.")
+        raise InvalidSetting(
+            f"{what} {name!r} has a brace or a control character in it. Rename it."
+        )
 
 
 def _figures(rows: duckdb.DuckDBPyRelation, expressions: Iterable[str]) -> tuple[Any, ...]:
