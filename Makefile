@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration test-airflow-3.2 all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-airflow-3.2 test-tutorial all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -76,6 +76,10 @@ test-integration: $(INTEGRATION)
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)
 	@$(AIRFLOW_32)/bin/python -m pytest -q -p no:cacheprovider $(ARGS) tests/operators tests/dags
+
+## test-tutorial  every command of docs/tutorial.md, from a new clone on: minutes; ARGS=--write
+test-tutorial: $(INSTALLED)
+	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/docs/tutorial.py $(ARGS)
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)

@@ -24,6 +24,7 @@ TARGETS = [
     "test-chaos",
     "test-integration",
     "test-airflow-3.2",
+    "test-tutorial",
     "cover",
     "lint",
     "types",
