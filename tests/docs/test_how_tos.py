@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,17 @@ class Model:
         return {name: values[name] for name in fields}
 
 
+@pytest.fixture(scope="module")
+def environ() -> Iterator[dict[str, str]]:
+    with (
+        tempfile.TemporaryDirectory(prefix="airquery-") as short,
+        walkthrough.quick_commands(Path(short)) as environ,
+    ):
+        yield environ
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[dict[str, str]]:
+def place(tmp_path: Path, environ: dict[str, str]) -> Iterator[dict[str, str]]:
     """Make the endpoint file and the table that the pages speak of; yield the environment."""
     with EndpointServer(answer=Model()) as server:
         llm = {"task": "chat", "base_url": f"{server.url}/v1", "model": "test-model"}
@@ -61,7 +71,7 @@ def place(tmp_path: Path) -> Iterator[dict[str, str]]:
             connection.execute(
                 "CREATE TABLE reviews AS SELECT unnest(range(4)) AS id, unnest(?) AS text", [TEXTS]
             )
-        yield walkthrough.commands(tmp_path) | {
+        yield environ | {
             "AIRQUERY_ENDPOINTS": "endpoints.yaml",
             "AIRQUERY_HOME": "home",
             "LLM_URL": str(llm["base_url"]),
@@ -78,7 +88,7 @@ def test_every_page_is_run_or_says_why_not() -> None:
 def test_the_commands_of_a_page_run_as_they_stand(
     place: dict[str, str], tmp_path: Path, page: str
 ) -> None:
-    walkthrough.run(walkthrough.blocks(HOW_TO / f"{page}.md"), tmp_path, place, 120)
+    walkthrough.run(walkthrough.blocks(HOW_TO / f"{page}.md"), tmp_path, place, within_s=600)
 
 
 def fenced(page: str, language: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from airquery.testing import EndpointServer
@@ -16,10 +17,14 @@ def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     clone = tmp_path / "airquery"
     clone.mkdir()
 
-    with EndpointServer() as server:
+    with (
+        EndpointServer() as server,
+        tempfile.TemporaryDirectory(prefix="airquery-") as short,
+        walkthrough.quick_commands(Path(short)) as environ,
+    ):
         model = {"LLM_URL": f"{server.url}/v1", "LLM_MODEL": "test-model"}
-        environ = walkthrough.commands(tmp_path) | model
-        walkthrough.run([step for step in steps if not step.minutes], clone, environ, 120)
+        quick = [step for step in steps if not step.minutes]
+        walkthrough.run(quick, clone, environ | model, within_s=600)
 
         assert server.count == 10
     assert (tmp_path / "support/dags/support_tickets.py").is_file()

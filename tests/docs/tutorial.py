@@ -30,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="airquery-tutorial-") as folder:
         clone = Path(folder) / "airquery"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-        environ = walkthrough.commands(Path(folder)) | {"PATH": os.environ["PATH"]}
+        environ = walkthrough.bare() | {"HOME": folder}
         began = time.monotonic()
         walkthrough.run(walkthrough.blocks(clone / "docs/tutorial.md"), clone, environ, WITHIN_S)
         minutes = (time.monotonic() - began) / 60

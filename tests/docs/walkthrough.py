@@ -10,18 +10,20 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 BLOCK = re.compile(
     r"(?P<minutes><!-- minutes -->\n)?```bash\n(?P<commands>.*?)```(?:\n+```text\n(?P<expected>.*?)```)?",
     re.DOTALL,
 )
+COMMANDS = Path(__file__).with_name("commands.py")
 MARK = "\x1e"
 
 
@@ -46,11 +48,33 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
-def commands(folder: Path) -> dict[str, str]:
-    """Return an environment in which `airquery` is this one, and nothing of it is set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIR")}
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return kept | {"PATH": programs, "HOME": str(folder)}
+def bare() -> dict[str, str]:
+    """Return this environment without what is said to Airflow or airquery in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AIR")}
+
+
+@contextmanager
+def quick_commands(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield an environment whose `airquery` has its imports done: see `commands.py`.
+
+    The folder is new, and its path short: a socket's name has room for about a hundred letters.
+    """
+    socket, programs = folder / "socket", folder / "bin"
+    programs.mkdir()
+    asking = f'exec {sys.executable} -SE {COMMANDS} {socket} ask "$@"'
+    (programs / "airquery").write_text(f"#!/bin/sh\n{asking}\n", encoding="utf-8")
+    (programs / "airquery").chmod(0o755)
+    environ = bare()
+    serving = subprocess.Popen(
+        [sys.executable, COMMANDS, socket], stdout=subprocess.PIPE, env=environ
+    )
+    with serving:
+        try:
+            assert serving.stdout is not None
+            assert serving.stdout.readline() == b"ready\n"
+            yield environ | {"PATH": f"{programs}{os.pathsep}{environ['PATH']}"}
+        finally:
+            serving.kill()
 
 
 def run(steps: Sequence[Block], folder: Path, environ: Mapping[str, str], within_s: float) -> None:

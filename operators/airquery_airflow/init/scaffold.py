@@ -75,11 +75,11 @@ class Scaffold:
     def next_commands(self, endpoints: Path) -> list[str]:
         """Return what to do next: the test, the price, a day."""
         day, shown = self.source.first_day, shlex.quote(_below(endpoints, self.root))
-        dag = f"dags/{self.name}.py"
+        places = f"AIRFLOW__CORE__DAGS_FOLDER=$PWD/dags AIRQUERY_ENDPOINTS={shown}"
         return [
             f"python -m pytest tests/test_{self.name}.py",
             f"airquery endpoints test {self.endpoint} --endpoints {shown}",
-            f"AIRQUERY_ENDPOINTS={shown} airflow dags test {self.name} {day} --dagfile-path {dag}",
+            f"{places} airflow dags test {self.name} {day}",
         ]
 
     @property
