@@ -41,6 +41,7 @@ MADE = [
     "sql/moods/prepare.sql",
     "tests/test_moods.py",
 ]
+PLACES = "AIRFLOW__CORE__DAGS_FOLDER=$PWD/dags AIRQUERY_ENDPOINTS=endpoints.yaml"
 TABLE = """
 CREATE TABLE t AS SELECT 'r' || i % 5 AS "order", DATE '2026-05-01' + (i // 4)::INTEGER AS "my day",
   'Said ' || i % 3 || ' times' AS said FROM range(8) AS r(i)
@@ -101,8 +102,7 @@ def test_the_files_are_named_with_what_was_chosen_and_the_next_three_commands(
         f"  cd {tmp_path}",
         "  python -m pytest tests/test_moods.py",
         "  airquery endpoints test llm --endpoints endpoints.yaml",
-        "  AIRFLOW__CORE__DAGS_FOLDER=$PWD/dags AIRQUERY_ENDPOINTS=endpoints.yaml"
-        " airflow dags test moods 2026-11-01",
+        f"  {PLACES} airflow dags test moods 2026-11-01",
     ]
 
 
