@@ -1,15 +1,17 @@
-"""What runs asked and paid can be queried: a row for each run and endpoint."""
+"""Runs leave records: what they asked and paid can be queried, how they went can be reported."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 import airquery
 from airquery.connection import close_engines, connect
 from airquery.endpoints.endpoint import Limits, Price
 from airquery.errors import RowFailed
+from airquery.records import Origin, records_of
 from airquery.testing import Reply
 
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import duckdb
-
+    from airquery.records import RunRecord
     from airquery.testing import EndpointServer
     from tests.postgres_server import PostgresServer
 
@@ -108,6 +109,83 @@ def test_a_run_that_was_stopped_or_failed_leaves_its_rows_too(
     ).fetchall()
 
     assert rows == [("budget_stopped", 3, 2, 1, 1), ("aborted", 1, 1, 1, 0)]
+
+
+def test_rows_say_which_task_asked_where_one_did(priced: duckdb.DuckDBPyConnection) -> None:
+    airquery.run(priced, asked(5))
+    airquery.run(priced, asked(5), origin=Origin(source="airflow", dag_id="d", task_id="t"))
+
+    rows = priced.execute("SELECT dag_id, task_id FROM airquery_usage() ORDER BY ended_at")
+
+    assert rows.fetchall() == [(None, None), ("d", "t")]
+
+
+def test_a_record_says_how_a_run_went(
+    priced: duckdb.DuckDBPyConnection, settings: airquery.Settings, server: EndpointServer
+) -> None:
+    airquery.run(priced, asked(2))
+    server.fail_when(lambda body: "row 4" in str(body), Reply(status=400, body="Too hot."))
+    sql = asked(20, "llm", "failOnError => false")
+    estimate = airquery.plan(priced, sql)
+    origin = Origin(source="airflow", dag_id="d", run_id="r", task_id="t", try_number=1)
+    given: list[RunRecord] = []
+
+    run = airquery.run(priced, sql, origin=origin, estimate=estimate, on_record=given.append)
+
+    [record] = given
+    [found] = records_of(settings).runs(dag_id="d", run_id="r")
+    assert found == record
+    assert run.id == record.id
+    assert record.origin == origin
+    assert record.outcome == "partial"
+    assert 0 < record.began_at <= record.ended_at
+    [usage] = record.usage
+    assert (usage.requests, usage.sent, usage.from_journal, usage.failed) == (5, 3, 2, 1)
+    [failure] = record.failures
+    assert (failure.condition, failure.endpoint, failure.count) == (
+        "AI_FUNCTION_HTTP_REQUEST_ERROR",
+        "llm",
+        1,
+    )
+    [sample] = failure.samples
+    assert "Too hot." in sample
+    assert "row 4" not in sample
+    assert len(record.latencies_s["llm"]) == 2
+    assert sum(one.answered for one in record.throughput) == 5
+    assert sum(one.failed for one in record.throughput) == 1
+    assert sum(one.sent for one in record.throughput) == 3
+    [planned] = record.estimate
+    assert planned.price is not None
+    assert (planned.endpoint, planned.currency) == ("llm", "EUR")
+
+
+def test_a_run_that_asks_nothing_leaves_no_record(
+    priced: duckdb.DuckDBPyConnection, settings: airquery.Settings
+) -> None:
+    given: list[RunRecord] = []
+
+    run = airquery.run(priced, "SELECT 1", on_record=given.append)
+
+    assert (run.id, given, records_of(settings).recent(1)) == (None, [], [])
+
+
+def test_a_run_that_ends_in_an_error_leaves_a_record_that_says_which(
+    priced: duckdb.DuckDBPyConnection, settings: airquery.Settings, server: EndpointServer
+) -> None:
+    server.fail_when(lambda body: "row 3" in str(body), Reply(status=400, body="No."))
+    given: list[RunRecord] = []
+    with pytest.raises(RowFailed):
+        airquery.run(priced, "SELECT ai_query('llm', 'row 3')", on_record=given.append)
+    with pytest.raises(duckdb.ConversionException):
+        airquery.run(priced, "SELECT CAST(ai_query('llm', 'a secret row') AS INTEGER)")
+
+    failed, odd = reversed(records_of(settings).recent(2))
+
+    assert [failed] == given
+    assert (failed.outcome, odd.outcome) == ("aborted", "aborted")
+    assert "No." in str(failed.error)
+    # What a value was is nobody else's business.
+    assert odd.error == "ConversionException"
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)

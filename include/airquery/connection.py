@@ -17,12 +17,12 @@ from airquery.endpoints.registry import Registry
 from airquery.errors import InvalidSetting, suggestion
 from airquery.execute.interrupt import Interrupts
 from airquery.journal.opening import open_journal
+from airquery.records import records_of
 from airquery.settings import Settings
 from airquery.sqlfn.call import Rules
 from airquery.sqlfn.functions import functions
 from airquery.sqlfn.register import add_functions, add_macros, session_of
 from airquery.sqlfn.session import Session
-from airquery.usage import usage_table
 
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def register(
             ),
             freshness=known.freshness(),
             warehouse=known.warehouse,
-            usage=usage_table(known),
+            records=records_of(known),
         )
         add_functions(connection, session)
     add_macros(connection)

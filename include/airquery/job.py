@@ -11,6 +11,7 @@ import duckdb
 
 from airquery.errors import BudgetExceeded
 from airquery.execute.budget import Spending
+from airquery.execute.course import Course
 from airquery.planning.plan import Plan
 from airquery.readers import BATCH_ROWS, Readers, sees_the_same
 from airquery.sqlfn.answering import SLICE_S
@@ -74,7 +75,8 @@ class Job:
         for own in (one for one in budgets if one.per_day is None and one.is_bound):
             self.statement.spending = Spending(own)
         self._clock = clock
-        self._began = clock.monotonic()
+        self._began, self.began_at = clock.monotonic(), clock.time()
+        self.statement.course = Course(clock.monotonic)
         self._on_rows = on_rows
         self.table: pa.Table | None = None
         self.notes: list[str] = []

@@ -12,7 +12,9 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from airquery.clock import Clock, SystemClock
 from airquery.connection import register
@@ -21,11 +23,11 @@ from airquery.execute.budget import budgets_of, outcome_of
 from airquery.execute.departure import Departure
 from airquery.execute.statement import Cancel
 from airquery.job import Job
+from airquery.records.of_run import record_of
 from airquery.sqlfn.answering import SLICE_S
 from airquery.sqlfn.register import session_of
 from airquery.sqlfn.script import Dialect, read_script
 from airquery.telemetry import observed
-from airquery.usage import keep
 
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from airquery.answer import Failure
     from airquery.execute.budget import Budget, RunOutcome
     from airquery.execute.stats import RunStats
+    from airquery.planning.estimate import Estimate
+    from airquery.records.record import Origin, RunRecord
     from airquery.sqlfn.databricks import Unit
     from airquery.sqlfn.session import Session
 
@@ -51,7 +55,8 @@ class Run:
     `table` holds the rows of the last query, or None if no statement returned rows, or they went to
     `on_rows`. `failures` are
     the named failures, one per distinct request; `latencies_s` how long the endpoint took for each
-    answer that was paid for; `notes` say which calls were not answered ahead, and why.
+    answer that was paid for; `notes` say which calls were not answered ahead, and why. `id` names
+    its record and its rows in airquery_usage(); None if it asked nothing.
     """
 
     table: pa.Table | None
@@ -59,6 +64,7 @@ class Run:
     failures: tuple[Failure, ...]
     latencies_s: tuple[float, ...]
     notes: tuple[str, ...]
+    id: str | None = None
 
     @property
     def outcome(self) -> RunOutcome:
@@ -80,6 +86,9 @@ def run(
     cancel: Cancel | None = None,
     budget: Budget | Sequence[Budget] | None = None,
     detach: bool = False,
+    origin: Origin | None = None,
+    estimate: Estimate | None = None,
+    on_record: Callable[[RunRecord], None] | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Run one or more statements, their requests answered ahead.
@@ -99,6 +108,9 @@ def run(
             again with more asks only for them.
         detach: do not wait for batch jobs: once all that is missing is in jobs that were submitted,
             raise `JobsOut`. Running it again goes on from there.
+        origin: who asks, for the record of the run.
+        estimate: what `plan` said of the statement, to be kept beside what it cost.
+        on_record: called with what is kept of the run, however it ended, if it asked anything.
         clock: where `seconds` are read.
 
     Raises:
@@ -120,34 +132,64 @@ def run(
         budgets=budgets,
     )
     job.statement.detaches = detach
+    kept = _Kept(session, job, origin=origin, estimate=estimate, on_record=on_record)
     try:
         with observed(job.statement, job.stats):
             finished = _supervised(job, units, on_progress, Departure() if detach else None)
     except JobsOut as out:
-        _keep_usage(session, job, "jobs_out")
+        kept.end("jobs_out")
         out.stats = job.stats()
         raise
-    except BaseException:
-        _keep_usage(session, job, "aborted")
+    except BaseException as problem:
+        kept.end("aborted", problem=problem)
         raise
     else:
-        note = _keep_usage(session, job, finished.outcome)
-        return replace(finished, notes=(*finished.notes, *note))
+        note = kept.end(finished.outcome)
+        return replace(finished, notes=(*finished.notes, *note), id=kept.id)
     finally:
         job.close()
 
 
-def _keep_usage(session: Session, job: Job, outcome: RunOutcome) -> tuple[str, ...]:
-    """Write down what was asked; return a note if that cannot be. No run is lost by it."""
-    usage = job.statement.usage()
-    if not usage:
+class _Kept:
+    """What is kept of a run. That it cannot be kept is said, and loses no run."""
+
+    def __init__(
+        self,
+        session: Session,
+        job: Job,
+        *,
+        origin: Origin | None,
+        estimate: Estimate | None,
+        on_record: Callable[[RunRecord], None] | None,
+    ) -> None:
+        self._session, self._job = session, job
+        self._origin, self._estimate, self._on_record = origin, estimate, on_record
+        self.id: str | None = None
+
+    def end(self, outcome: RunOutcome, *, problem: BaseException | None = None) -> tuple[str, ...]:
+        """Write down how the run ended; return a note if that cannot be."""
+        record = record_of(
+            self._job.statement,
+            name=uuid4().hex,
+            began_at=self._job.began_at,
+            ended_at=self._job.time(),
+            outcome=outcome,
+            origin=self._origin,
+            estimate=self._estimate,
+            notes=self._job.notes,
+            problem=problem,
+        )
+        if record is None:
+            return ()
+        try:
+            self._session.records.add_run(record)
+        except JournalError as unkept:
+            log.warning("what the run did cannot be kept: %s", unkept)
+            return (f"what the run did is neither in airquery_usage() nor in a report: {unkept}",)
+        self.id = record.id
+        if self._on_record is not None:
+            self._on_record(record)
         return ()
-    try:
-        keep(session.usage, usage, outcome=outcome, ended_at=job.time())
-    except JournalError as problem:
-        log.warning("what the run asked is not in airquery_usage(): %s", problem)
-        return (f"what the run asked is not in airquery_usage(): {problem}",)
-    return ()
 
 
 def prepared(
@@ -206,7 +248,7 @@ def _supervised(
         table=job.table,
         stats=job.stats(),
         failures=job.statement.failures(),
-        latencies_s=job.statement.latencies_s(),
+        latencies_s=tuple(chain.from_iterable(job.statement.latencies_s().values())),
         notes=tuple(job.notes),
     )
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airquery import Budget
+    from airquery import Budget, Estimate
     from airquery.endpoints.endpoint import Mode
     from airquery.execute.flight import Cache
     from airquery.sqlfn.script import Dialect
@@ -132,6 +132,8 @@ class AIQueryOperator(TableTask):
         self._ceiling: Budget | None = None
         self._earlier = Earlier()
         self._context: Context | None = None
+        # What was planned in this stretch, if anybody asked for a plan.
+        self._estimate: Estimate | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the partition; return its manifest."""
@@ -207,7 +209,7 @@ class AIQueryOperator(TableTask):
         if self._ceiling is not None:
             return self._ceiling
         threshold = threshold_of(self.approve_above)
-        estimate = airquery.plan(session.connection, text)
+        estimate = self._estimate = airquery.plan(session.connection, text)
         context = cast("Context", self._context)
         known = remembered(context, plan=self._plan_id())
         ceiling = allowed_alone(estimate, threshold=threshold, approved=known)
@@ -238,6 +240,9 @@ class AIQueryOperator(TableTask):
                 cancel=session.cancel,
                 budget=[less(one, self._earlier.spent) for one in allowed],
                 detach=self.deferrable and returns < MOST_RETURNS,
+                origin=self.recording.origin,
+                estimate=self._estimate,
+                on_record=self.recording.ran,
             )
         except JobsOut as out:
             self._wait_for(out, returns=returns)

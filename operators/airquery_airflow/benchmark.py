@@ -162,6 +162,8 @@ class EndpointBenchmarkOperator(TableTask):
                 output_statement(text),
                 on_progress=self.progress.asked,
                 cancel=session.cancel,
+                origin=self.recording.origin,
+                on_record=self.recording.ran,
             )
         stats = run.stats
         if stats.from_journal or stats.requests != requests:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import airflow.sdk.exceptions
 from airflow.sdk import timezone
+from airflow.sdk.exceptions import TaskDeferred
 
 
 if TYPE_CHECKING:
@@ -53,6 +54,20 @@ def wait_for_person(
     until = None if timeout is None else timezone.utcnow() + timeout
     trigger = HITLTrigger(ti_id=ti_id, options=list(options), params={}, timeout_datetime=until)
     task.defer(trigger=trigger, method_name=method_name, kwargs=dict(kwargs))
+
+
+def has_left(problem: BaseException) -> bool:
+    """Tell whether what a task raised lets it leave its worker, to come back later."""
+    awaiting = getattr(airflow.sdk.exceptions, "TaskAwaitingInput", TaskDeferred)
+    return isinstance(problem, TaskDeferred | awaiting)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that Airflow keeps out of its logs."""
+    # Loading it configures logging, which a parsed DAG has no need of.
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    return str(redact(text))
 
 
 def exception_retry_policy(

@@ -17,7 +17,7 @@ from airquery_airflow.table_task import TableTask
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
     from duckdb import DuckDBPyConnection
@@ -87,18 +87,19 @@ class EvaluateOperator(TableTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the scores; fail if they are too bad."""
-        minimum = self._minimum()
-        summary = super().execute(context)
-        f1 = summary["f1"]
-        if minimum is not None and f1 is not None and f1 < minimum:
-            # A task that fails returns nothing, and its scores are wanted most.
-            context["ti"].xcom_push(key="return_value", value=summary)
-            raise AirflowFailException(
-                f"F1 over all fields is {f1:.3f} in partition {self.partition!r} of "
-                f"{self.source!r}, below the minimum {minimum:g}. The scores of each field are in "
-                f"{self.table!r}: mend the prompt or the model, or lower the minimum."
-            )
-        return summary
+        self._minimum()
+        return super().execute(context)
+
+    def objection(self, summary: Mapping[str, Any]) -> AirflowFailException | None:
+        """Refuse scores that are too bad."""
+        minimum, f1 = self._minimum(), summary["f1"]
+        if minimum is None or f1 is None or f1 >= minimum:
+            return None
+        return AirflowFailException(
+            f"F1 over all fields is {f1:.3f} in partition {self.partition!r} of "
+            f"{self.source!r}, below the minimum {minimum:g}. The scores of each field are in "
+            f"{self.table!r}: mend the prompt or the model, or lower the minimum."
+        )
 
     def write(self) -> EvaluatedManifest:
         """Compare and publish the scores."""
@@ -117,6 +118,8 @@ class EvaluateOperator(TableTask):
             overall = total(by_field)
             _create_output(session.connection, (*by_field, overall))
             published = session.publish(self.table, "FROM _output")
+            scores = session.connection.table("_output")
+            self.recording.show_some("evaluation", self.table, scores, total=published.rows)
         for score in (*by_field, overall):
             log.info("%s", score)
         return EvaluatedManifest(

@@ -80,5 +80,7 @@ class ExtractJSONOperator(TableTask):
             with self.progress.step("Reading the answers", percent=session.percent):
                 fitting.run(session.connection, partition=self.partition)
             quarantined = session.publish(self.quarantine, "FROM _quarantine")
+            unfit = session.connection.table("_quarantine")
+            self.recording.show_some("quarantine", self.quarantine, unfit, total=quarantined.rows)
             published = session.publish(self.table, "SELECT * EXCLUDE (_row) FROM _typed")
         return Manifest.of(published, quarantined=quarantined.rows)

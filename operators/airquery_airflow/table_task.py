@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow.sdk import Context
+    from airflow.sdk.exceptions import AirflowException
 
     import airquery
     from airquery.execute.flight import Cache
@@ -59,8 +60,17 @@ class TableTask(ToldTask):
             manifest = self.write()
         log.info("%s", manifest)
         summary = manifest.to_xcom()
-        self.tell(context, summary)
+        problem = self.objection(summary)
+        self.tell(context, summary, problem=problem)
+        if problem is not None:
+            # A task that fails returns nothing, and what it found is wanted most.
+            context["ti"].xcom_push(key="return_value", value=summary)
+            raise problem
         return summary
+
+    def objection(self, summary: Mapping[str, Any]) -> AirflowException | None:
+        """Return what the task fails with although it has written its partition, if anything."""
+        return None
 
     @contextmanager
     def session(

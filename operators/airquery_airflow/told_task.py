@@ -17,9 +17,10 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 import airquery
-from airquery_airflow.compat import state_store
+from airquery_airflow.compat import has_left, state_store
 from airquery_airflow.lineage import Lineage
 from airquery_airflow.progress import Progress
+from airquery_airflow.recording import Recording
 
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+    from airflow.sdk.exceptions import AirflowException
 
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class ToldTask(BaseOperator):
         self.warehouse = warehouse
         # Made when the task runs: an operator is copied and stored before.
         self._progress: Progress | None = None
+        self._recording: Recording | None = None
         self._lineage: Lineage | None = None
         self._cancel: airquery.Cancel | None = None
         self._interrupts: list[Callable[[], object]] = []
@@ -83,6 +86,13 @@ class ToldTask(BaseOperator):
         if self._progress is None:
             self._progress = Progress(every_s=self.progress_every_s)
         return self._progress
+
+    @property
+    def recording(self) -> Recording:
+        """Return the record of what this attempt does; there is one while it tells of its work."""
+        if self._recording is None:
+            raise RuntimeError("A task has a record from when it begins to tell of its work.")
+        return self._recording
 
     @property
     def lineage(self) -> Lineage:
@@ -106,28 +116,39 @@ class ToldTask(BaseOperator):
 
         check_partition(self.partition)
         self._lineage = Lineage()
+        self._recording = Recording.begin(context, type(self))
         self._progress = Progress(store=state_store(context), every_s=self.progress_every_s)
         try:
             with airflow_errors(self._about):
                 self.cancel.check()
                 yield
-        except AirflowSkipException:
-            self.progress.finish("skipped", {})
-            raise
-        # What defers a task or waits for a person is no failure, and no `Exception`.
-        except Exception:
-            self.lineage.counts = self.progress.record
-            self.progress.finish("failed", {})
+        except BaseException as problem:
+            state = _state_after(problem)
+            if state == "failed":
+                self.lineage.counts = self.progress.record
+            if state != "deferred":
+                self.progress.finish(state, {})
+            self.recording.end(state, problem=None if state == "deferred" else problem)
             raise
 
-    def tell(self, context: Context, summary: Mapping[str, Any], *, state: str = "done") -> None:
-        """Give what came of the task to its outlets and its state: names and numbers only.
+    def tell(
+        self,
+        context: Context,
+        summary: Mapping[str, Any],
+        *,
+        problem: AirflowException | None = None,
+    ) -> None:
+        """Give what came of the task to its outlets, its state and its record: names and numbers.
+
+        `problem` is what it ends with in spite of it, such as a partition that is not good enough.
 
         An alias among the outlets stands for the table that the task is about, which becomes an
         asset of the name and the address of the table.
         """
         numbers = {name: value for name, value in summary.items() if _is_number(value)}
+        state = "done" if problem is None else _state_after(problem)
         self.progress.finish(state, numbers)
+        self.recording.end(state, manifest=summary, problem=problem)
         self.lineage.counts = {**summary}
         for outlet in self.outlets:
             if isinstance(outlet, AssetAlias):
@@ -199,6 +220,13 @@ class ToldTask(BaseOperator):
                 f"{told['failed']} failed)"
             )
         return about
+
+
+def _state_after(problem: BaseException) -> str:
+    """Return the state of a task that ends with this; what lets it leave its worker fails nothing."""
+    if isinstance(problem, AirflowSkipException):
+        return "skipped"
+    return "deferred" if has_left(problem) else "failed"
 
 
 def documentation(operator: type[ToldTask]) -> str:

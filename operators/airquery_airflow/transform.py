@@ -30,7 +30,7 @@ class TransformOperator(TableTask):
         dialect: How the statement is spelled, "duckdb" or "databricks".
         variables: Values for `${name}` in the statement, and for `:name` in Databricks text.
         log_column: A text column of the result to write to the log, a line for each of the first
-            rows.
+            rows. The run's report shows these rows.
     """
 
     template_fields: Sequence[str] = (*TableTask.template_fields, "sql", "variables")
@@ -61,7 +61,11 @@ class TransformOperator(TableTask):
             session.attach_tables_of(text)
             session.create_output(text)
             published = session.publish(self.table, "FROM _output")
-            lines = session.output_texts(self.log_column, limit=_LINES) if self.log_column else []
+            lines: list[str] = []
+            if self.log_column:
+                lines = session.output_texts(self.log_column, limit=_LINES)
+                found = session.connection.table("_output")
+                self.recording.show_some("evaluation", self.table, found, total=published.rows)
         for line in lines:
             log.info("%s", line)
         return Manifest.of(published)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
+    from airflow.sdk.exceptions import AirflowException
 
     import airquery
     from airquery.quality import (
@@ -113,6 +114,7 @@ class ValidateOperator(ToldTask):
             self.cancel.check()
             self._keep(result, attempt)
             self.lineage.checked = result.outcomes
+            self._show(result)
         failed = [outcome for outcome in result.outcomes if not outcome.success]
         for outcome in failed:
             action = self.actions[outcome.severity]
@@ -127,19 +129,26 @@ class ValidateOperator(ToldTask):
             len(result.outcomes),
         )
         summary = _summary(result, failed)
-        actions = {self.actions[outcome.severity] for outcome in failed}
-        state = "failed" if "fail" in actions else "skipped" if "skip" in actions else "done"
-        self.tell(context, summary, state=state)
+        problem = self._objection(result, failed)
+        self.tell(context, summary, problem=problem)
+        if problem is not None:
+            # A task that ends so returns nothing, and its result is wanted most.
+            context["ti"].xcom_push(key="return_value", value=summary)
+            raise problem
+        return summary
+
+    def _objection(
+        self, result: QualityResult, failed: Sequence[ExpectationOutcome]
+    ) -> AirflowException | None:
+        """Return what the gravest of the outcomes means for the task."""
         for action, ending in (("fail", AirflowFailException), ("skip", AirflowSkipException)):
             grave = [outcome for outcome in failed if self.actions[outcome.severity] == action]
             if grave:
-                # A task that ends so returns nothing, and its result is wanted most.
-                context["ti"].xcom_push(key="return_value", value=summary)
-                raise ending(
+                return ending(
                     f"Partition {result.partition!r} of {result.table!r} does not meet the suite "
                     f"{result.suite!r}: {' '.join(map(_said, grave))}"
                 )
-        return summary
+        return None
 
     def _result(self, attempt: Attempt) -> QualityResult:
         from airquery.quality import check, load_suite  # noqa: PLC0415
@@ -167,6 +176,20 @@ class ValidateOperator(ToldTask):
         if self.results is not None:
             append(self._warehouse(), result, attempt, table=self.results)
 
+    def _show(self, result: QualityResult) -> None:
+        """Keep what was found for the report."""
+        from airquery_airflow.validated import show_quarantine, show_result  # noqa: PLC0415
+
+        show_result(self.recording, result)
+        if result.quarantined is not None:
+            show_quarantine(
+                self.recording,
+                self._warehouse(),
+                self._quarantine_table(),
+                result.partition,
+                total=result.quarantined,
+            )
+
     def _quarantine(self, suite: Suite, attempt: Attempt) -> Quarantine | None:
         from airquery.quality import Quarantine  # noqa: PLC0415
 
@@ -179,11 +202,14 @@ class ValidateOperator(ToldTask):
                 f"rows of {self.table!r} apart in `key`."
             )
         return Quarantine(
-            table=self.quarantine or f"{self.table}_quarantine",
+            table=self._quarantine_table(),
             key=key,
             run_number=int(attempt.began.timestamp() * 1_000_000),
             most_rows=self.most_quarantined,
         )
+
+    def _quarantine_table(self) -> str:
+        return self.quarantine or f"{self.table}_quarantine"
 
     def _warehouse(self) -> airquery.Warehouse:
         import airquery  # noqa: PLC0415

@@ -14,6 +14,7 @@ import pytest
 
 import airquery
 from airquery.connection import close_engines
+from airquery.records import TaskRecord, records_of
 from airquery_airflow import testing
 
 
@@ -34,6 +35,7 @@ import airflow.sdk  # noqa: E402 - after its home is known
 
 
 Rows: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
+Recorded: TypeAlias = Callable[[], list[TaskRecord]]
 
 
 class Execute(Protocol):
@@ -66,17 +68,13 @@ def metadata_database() -> None:
     testing.create_database()
 
 
-def task_instance(task_id: str, *, started: datetime | None = None, **more: Any) -> SimpleNamespace:
+def task_instance(
+    task_id: str = "ask", *, started: datetime | None = None, **more: Any
+) -> SimpleNamespace:
     """Return what a task knows about the attempt it is."""
-    return SimpleNamespace(
-        dag_id="pipeline",
-        run_id="manual",
-        task_id=task_id,
-        map_index=-1,
-        try_number=1,
-        start_date=started or datetime.now(UTC),
-        **more,
-    )
+    known = {"dag_id": "pipeline", "run_id": "manual", "map_index": -1, "try_number": 1}
+    began = started or datetime.now(UTC)
+    return SimpleNamespace(**{**known, "task_id": task_id, "start_date": began, **more})
 
 
 @pytest.fixture
@@ -109,6 +107,13 @@ def execute(dag: DAG) -> Execute:
         return ready.execute(known)  # type: ignore[arg-type]
 
     return execute
+
+
+@pytest.fixture
+def recorded(home: Path) -> Recorded:
+    """Read what is kept of the tasks that were executed."""
+    records = records_of(airquery.Settings.read(home=home))
+    return lambda: records.tasks(dag_id="pipeline", run_id="manual")
 
 
 @pytest.fixture

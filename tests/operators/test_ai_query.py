@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +10,13 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, TransformOperator
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 ASK = "SELECT n, ai_query('llm', 'Say ' || n, failOnError => {strict}) AS said FROM (SELECT unnest(range(3)) AS n)"
 LENIENT = ASK.format(strict="false")
@@ -210,7 +209,7 @@ def test_the_log_says_now_and_then_how_far_it_is(
 
 
 def test_a_killed_task_stops_asking_and_writes_nothing(
-    rows: Rows, monkeypatch: pytest.MonkeyPatch
+    rows: Rows, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = threading.Event()
 
@@ -225,7 +224,7 @@ def test_a_killed_task_stops_asking_and_writes_nothing(
 
         def run() -> None:
             try:
-                task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+                task.execute({"ti": task_instance()})  # type: ignore[typeddict-item]
             except AirflowException as error:
                 caught.append(error)
 
@@ -239,6 +238,8 @@ def test_a_killed_task_stops_asking_and_writes_nothing(
         assert server.count <= 3
     assert "was cancelled" in str(caught[0])
     assert not isinstance(caught[0], AirflowFailException)
+    [record] = recorded()
+    assert (record.state, "was cancelled" in str(record.error)) == ("failed", True)
     with pytest.raises(Exception, match=r"s\.answers|schema"):
         rows("SELECT * FROM s.answers")
 

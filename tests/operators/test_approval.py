@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +26,7 @@ from airquery_airflow.approval import (
     threshold_of,
 )
 from airquery_airflow.testing import run_day
+from tests.operators.conftest import task_instance
 from tests.operators.person import person
 
 
@@ -76,7 +76,7 @@ class Store:
 
 
 def context(store: Store | None = None) -> Any:
-    return {"ti": SimpleNamespace(start_date=datetime.now(UTC)), "task_state_store": store}
+    return {"ti": task_instance(), "task_state_store": store}
 
 
 def answer(choice: str) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from types import SimpleNamespace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ from airquery_airflow import AIQueryOperator
 from airquery_airflow.batch_mode import MOST_RETURNS
 from airquery_airflow.batch_trigger import BatchJobsTrigger
 from airquery_airflow.testing import run_day
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 KEY = "sk-0123456789-of-the-endpoint"
 QUICK = {"quiet_s": 0.05, "first_poll_s": 0.01, "longest_poll_s": 0.02}
@@ -93,7 +93,7 @@ def fired(trigger: BatchJobsTrigger) -> dict[str, Any]:
 
 def resume(task: AIQueryOperator, event: dict[str, Any]) -> dict[str, Any]:
     task.partition = "2026-10-03"
-    context: Any = {"ti": SimpleNamespace(start_date=datetime.now(UTC))}
+    context: Any = {"ti": task_instance()}
     return task.resume(context, event)
 
 
@@ -157,7 +157,7 @@ def test_in_a_dag_the_task_defers_lands_what_came_and_publishes(
 
 
 def test_a_retry_waits_for_the_same_job_and_a_rerun_pays_nothing(
-    execute: Execute, rows: Rows, server: EndpointServer
+    execute: Execute, rows: Rows, server: EndpointServer, recorded: Recorded
 ) -> None:
     first = left_by(execute, ask())
     retried = left_by(execute, ask())
@@ -174,6 +174,12 @@ def test_a_retry_waits_for_the_same_job_and_a_rerun_pays_nothing(
     assert (manifest["requests_sent"], again["requests_sent"], again["from_journal"]) == (3, 0, 3)
     assert sizes(server) == [3]
     assert rows(ROWS) == SAID
+    assert [(one.state, one.error, len(one.runs)) for one in recorded()] == [
+        ("deferred", None, 1),
+        ("deferred", None, 1),
+        ("done", None, 1),
+        ("done", None, 1),
+    ]
 
 
 def test_who_waits_reads_the_key_from_the_connection_and_holds_none(

@@ -6,7 +6,6 @@ import json
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ import airquery_airflow
 from airquery.testing import EndpointServer
 from airquery_airflow import ai_query_task
 from airquery_airflow.testing import run_day
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_what_the_function_was_given_is_not_rendered_a_second_time(
 
     returned = execute(
         made(select, literal(HOSTILE), variables={"text": literal(HOSTILE)}),
-        ti=SimpleNamespace(start_date=datetime.now(UTC), map_index=-1),
+        ti=task_instance(),
     )
 
     assert returned["requests_sent"] == server.count == 1
@@ -130,7 +130,7 @@ def test_a_function_that_returns_no_statement_fails_at_once(
     with pytest.raises(AirflowFailException, match="must return the SELECT as text"):
         execute(
             made(lambda: returned, task_id="a"),
-            ti=SimpleNamespace(start_date=datetime.now(UTC), map_index=-1),
+            ti=task_instance(),
         )
 
 
@@ -140,7 +140,7 @@ def test_instances_that_would_overwrite_each_other_ask_nothing(
     asked = made(lambda: "SELECT ai_query('llm', 'a')", task_id="a")
 
     with pytest.raises(AirflowFailException, match="all its instances would write the partition"):
-        execute(asked, ti=SimpleNamespace(start_date=datetime.now(UTC), map_index=0))
+        execute(asked, ti=task_instance(map_index=0))
 
     assert server.count == 0
 

@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airquery_airflow import EvaluateOperator, TransformOperator
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -20,16 +21,6 @@ SCORES = [
     ("total", 2, 2, 1, 0.5, 0.5, 0.5),
     ("vendor", 2, 1, 1, 1.0, 0.5, 2 / 3),
 ]
-
-
-class Pushed(list[tuple[str, Any]]):
-    """What a failing task pushes to XCom."""
-
-    def __init__(self, started: object) -> None:
-        self.start_date = started
-
-    def xcom_push(self, *, key: str, value: Any) -> None:
-        self.append((key, value))
 
 
 def evaluate(**arguments: Any) -> EvaluateOperator:
@@ -67,12 +58,13 @@ def test_every_field_and_all_of_them_get_a_row_of_scores(
 
 @pytest.mark.usefixtures("tables")
 def test_a_score_below_the_minimum_is_written_and_fails_the_task_at_once(
-    execute: Execute, rows: Rows, dag: Any
+    execute: Execute, rows: Rows
 ) -> None:
-    pushed = Pushed(dag.start_date)
+    pushed: list[tuple[str, Any]] = []
+    ti = task_instance("evaluate", xcom_push=lambda *, key, value: pushed.append((key, value)))
 
     with pytest.raises(AirflowFailException) as caught:
-        execute(evaluate(minimum_f1=0.6), ti=pushed)
+        execute(evaluate(minimum_f1=0.6), ti=ti)
 
     assert str(caught.value) == (
         "F1 over all fields is 0.571 in partition '2026-10-03' of 's.found', below the minimum "

@@ -19,7 +19,7 @@ from airquery_airflow.testing import run_day
 
 
 if TYPE_CHECKING:
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 STARTED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ def test_a_later_attempt_replaces_what_an_earlier_one_wrote(execute: Execute, ro
 
 
 def test_an_attempt_that_outlived_its_retry_writes_nothing_and_says_so(
-    execute: Execute, rows: Rows
+    execute: Execute, rows: Rows, recorded: Recorded
 ) -> None:
     execute(one_row("2"), started=STARTED + timedelta(microseconds=1))
 
@@ -92,6 +92,7 @@ def test_an_attempt_that_outlived_its_retry_writes_nothing_and_says_so(
         execute(one_row("1"), started=STARTED)
 
     assert rows("SELECT value FROM s.numbers") == [(2,)]
+    assert [one.state for one in recorded()] == ["done", "failed"]
 
 
 def test_other_partitions_are_left_alone(execute: Execute, rows: Rows) -> None:

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airquery_airflow import TransformOperator
+from tests.operators.conftest import task_instance
 
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_a_killed_task_stops_what_duckdb_is_doing_and_said_before_how_far_it_was
 
     def run() -> None:
         try:
-            task.execute({"ti": SimpleNamespace(start_date=datetime.now(UTC))})  # type: ignore[typeddict-item]
+            task.execute({"ti": task_instance()})  # type: ignore[typeddict-item]
         except duckdb.InterruptException as error:
             caught.append(error)
 
@@ -93,6 +93,10 @@ def test_a_task_that_was_killed_between_two_statements_does_not_publish(rows: Ro
 
     class KilledWhileItStarts:
         """Kills the task when it asks for the time at which it began."""
+
+        dag_id = run_id = task_id = "a"
+        map_index = -1
+        try_number = 1
 
         @property
         def start_date(self) -> datetime:

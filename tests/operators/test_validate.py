@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
-    from tests.operators.conftest import Execute, Rows
+    from tests.operators.conftest import Execute, Recorded, Rows
 
 LABELS = (
     "SELECT * FROM (VALUES (1, 'good'), (2, 'bad'), (3, NULL), (3, 'odd')) AS labels (id, label)"
@@ -106,7 +106,7 @@ def test_a_warning_is_logged_with_its_counts_and_the_task_succeeds(
 
 @pytest.mark.usefixtures("labels")
 def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
-    execute: Execute, tmp_path: Path
+    execute: Execute, recorded: Recorded, tmp_path: Path
 ) -> None:
     pushed: list[tuple[str, Any]] = []
     ti = task_instance("validate", xcom_push=lambda *, key, value: pushed.append((key, value)))
@@ -132,6 +132,9 @@ def test_a_critical_failure_fails_the_task_at_once_and_names_what_does_not_hold(
         "expect_column_values_to_not_be_null (label)",
         "expect_column_values_to_be_in_set (label)",
     ]
+    record = recorded()[-1]
+    assert (record.state, record.error) == ("failed", message)
+    assert record.manifest == summary
 
 
 @pytest.mark.usefixtures("labels")
@@ -210,7 +213,7 @@ def test_a_partition_without_a_name_is_refused(execute: Execute) -> None:
 
 @pytest.mark.usefixtures("labels")
 def test_failing_rows_go_to_quarantine_by_their_key_and_what_was_found_is_kept(
-    execute: Execute, rows: Rows, tmp_path: Path
+    execute: Execute, rows: Rows, recorded: Recorded, tmp_path: Path
 ) -> None:
     task = ValidateOperator(
         task_id="validate",
@@ -230,6 +233,11 @@ def test_failing_rows_go_to_quarantine_by_their_key_and_what_was_found_is_kept(
         ("pipeline", "manual", "validate", 1, "s.labels", DAY, kind["type"], severity, False, 1)
         for kind, severity in ((not_null(""), "warning"), (in_set(""), "info"))
     ]
+    validation, quarantine = recorded()[-1].tables
+    assert (validation.kind, validation.caption) == ("validation", "s.labels")
+    assert [row[3:] for row in validation.rows] == [("does not hold", None, "1", "4")] * 2
+    assert (quarantine.kind, quarantine.caption) == ("quarantine", "s.labels_quarantine")
+    assert (quarantine.total, len(quarantine.rows)) == (2, 2)
 
 
 @pytest.mark.parametrize(

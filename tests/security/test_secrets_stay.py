@@ -15,6 +15,7 @@ from airquery.connection import close_engines
 from airquery.endpoints.endpoint import Endpoint, Limits, OAuth, Secret
 from airquery.endpoints.redaction import basic
 from airquery.errors import EndpointRefused, JournalError
+from airquery.records import records_of
 from airquery.testing import EndpointServer, Reply
 from tests.execute.workspace import Workspace
 from tests.security.echoes import echoes_of
@@ -105,7 +106,15 @@ def test_no_echo_of_a_secret_is_said_logged_or_kept(
                 said |= {f"{name} of {way}": text for name, text in told_by(refused.value).items()}
                 server.script()
             usage = connection.sql("SELECT * FROM airquery_usage()").fetchall()
-        said |= {"usage": str(usage), "registry": repr(registry), "endpoints": repr(endpoints)}
+        records = records_of(settings).recent(100)
+        assert len(records) == 2 * (len(WAYS) + 1)
+        assert all(one.failures for one in records)
+        said |= {
+            "usage": str(usage),
+            "records": repr(records),
+            "registry": repr(registry),
+            "endpoints": repr(endpoints),
+        }
     close_engines()
     out, err = capfd.readouterr()
     said |= {"stdout": out, "stderr": err, "log": everything_logged.getvalue()}

@@ -1,4 +1,4 @@
-"""The command line: `airquery sql | plan | endpoints | serve | journal`, and those of other packages.
+"""The command line: `airquery sql | plan | report | endpoints | serve | journal`, and those of other packages.
 
 Start at `app.py`. A module here declares its options at import and loads what does the work only
 when its command runs, so that `airquery --help` does not wait for it.

@@ -19,6 +19,7 @@ from airquery.cli.functions import show_functions
 from airquery.cli.journal import journal
 from airquery.cli.message import error_message, say_error
 from airquery.cli.plan import plan
+from airquery.cli.report import report
 from airquery.cli.serve import serve
 from airquery.cli.sql import BUDGET_STOPPED, sql
 from airquery.errors import BudgetExceeded
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command()(sql)
 app.command()(plan)
+app.command()(report)
 app.add_typer(endpoints)
 app.command("functions")(show_functions)
 app.command()(serve)

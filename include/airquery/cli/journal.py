@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airquery.journal.claims import Holder
     from airquery.journal.jobs import BatchJob
     from airquery.journal.store import Journal
+    from airquery.settings import Settings
 
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
@@ -103,13 +104,19 @@ def prune(
     ],
     where: Where = None,
 ) -> None:
-    """Remove old answers. They are paid for again when they are asked again."""
+    """Remove old answers, which are paid for again when they are asked again, and old reports."""
+    from airquery.records import records_of  # noqa: PLC0415 - not needed to show the help
+
     before = time.time() - _seconds(older_than)
     with closing(_opened(where)) as opened:
         gone = opened.prune(before)
     typer.echo(
         f"removed {gone.records:,} answers of {gone.size:,} bytes, from before {_date(before)}"
     )
+    if reports := records_of(_settings(where)).prune(before):
+        typer.echo(
+            f"removed {reports:,} records of runs and tasks; airquery_usage() keeps its rows"
+        )
 
 
 @journal.command("forget-job")
@@ -161,10 +168,14 @@ def _submitted(job: BatchJob) -> str:
 
 def _opened(where: str | None) -> Journal:
     from airquery.journal.opening import open_journal  # noqa: PLC0415 - not needed to show the help
-    from airquery.settings import Settings  # noqa: PLC0415
 
-    given = {} if where is None else {"journal": journal_url(where)}
-    return open_journal(Settings.read(**given).journal)
+    return open_journal(_settings(where).journal)
+
+
+def _settings(where: str | None) -> Settings:
+    from airquery.settings import Settings  # noqa: PLC0415 - as above
+
+    return Settings.read(**({} if where is None else {"journal": journal_url(where)}))
 
 
 def _seconds(age: str) -> float:

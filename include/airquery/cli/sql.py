@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 STOPPED = 130
 TERMINATED = 143
 BUDGET_STOPPED = 3
+# Of its 32 digits; no two runs of anybody will begin alike.
+SHOWN_OF_ID = 12
 
 
 def sql(
@@ -182,6 +184,7 @@ class _Watch:
 
 def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
     import airquery  # noqa: PLC0415 - not needed to show the help
+    from airquery.records import Origin  # noqa: PLC0415 - as above
 
     settings = airquery.Settings.read(**job.settings)
     requests, tokens, money, per_day = job.budget
@@ -195,6 +198,7 @@ def _run(job: _Job, watch: _Watch, *, quiet: bool) -> Run:
             variables=job.variables,
             on_progress=watch,
             budget=budget,
+            origin=Origin(source="cli"),
         )
 
 
@@ -218,3 +222,6 @@ def _show(run: Run, output: Format, *, max_rows: int, quiet: bool) -> None:
         )
     for line in summary_lines(run):
         typer.echo(line, err=True)
+    if run.id is not None:
+        name = run.id[:SHOWN_OF_ID]
+        typer.echo(f"run {name}: `airquery report {name}` says how it went", err=True)

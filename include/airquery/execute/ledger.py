@@ -15,6 +15,7 @@ from airquery.execute.stats import Counters
 if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
+    from airquery.execute.course import Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,13 @@ class _Page:
 
 
 class Ledger:
-    """A page for each endpoint of a statement. Whoever writes keeps others out."""
+    """A page for each endpoint of a statement. Whoever writes keeps others out.
+
+    `course` is told of the same, and when it was, if anybody wants to know.
+    """
 
     def __init__(self) -> None:
+        self.course: Course | None = None
         self._pages: dict[str, _Page] = {}
 
     def rows(self, endpoint: Endpoint, count: int) -> None:
@@ -71,6 +76,8 @@ class Ledger:
         """Note how a request ended."""
         page = self._page(endpoint)
         page.counters.count(result, price=price, currency=currency)
+        if self.course is not None:
+            self.course.ended(endpoint.name, result)
         outcome = result.outcome
         if isinstance(outcome, Failure):
             page.not_asked += outcome.condition == BUDGET_EXCEEDED
@@ -84,14 +91,27 @@ class Ledger:
         counters = self._page(endpoint).counters
         counters.answered += count
         counters.from_journal += count
+        if self.course is not None:
+            self.course.remembered(count)
 
-    def misfit(self, endpoint: Endpoint) -> None:
+    def misfit(self, endpoint: Endpoint, failure: Failure) -> None:
         """Note that an answer turned out to be none."""
         self._page(endpoint).counters.failed += 1
+        if self.course is not None:
+            self.course.misfit(endpoint.name, failure)
+
+    def refused(self, failure: Failure) -> None:
+        """Note a request that could not be made."""
+        if self.course is not None:
+            self.course.refused(failure)
 
     def usage(self) -> tuple[EndpointUsage, ...]:
         """Return the figures of each endpoint that something was asked of."""
         return tuple(_usage(name, page) for name, page in sorted(self._pages.items()))
+
+    def latencies_s(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer."""
+        return {name: page.latencies_s[:] for name, page in self._pages.items()}
 
     def _page(self, endpoint: Endpoint) -> _Page:
         page = self._pages.get(endpoint.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,11 +18,13 @@ from airquery.execute.stats import Counters
 
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Mapping
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
+    from airquery.execute.course import Course
     from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.observer import Observer
@@ -81,7 +82,7 @@ class Statement:
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
     `per_day` what all who name a day's budget send. `observer` is told of the requests that it pays
-    for. `breakers` know an endpoint by its name that
+    for, `course` how each of them ended. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
     be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the
     requests that were taken over from processes which ended without a word.
@@ -119,7 +120,6 @@ class Statement:
         self._taken: deque[set[bytes]] = deque()
         self._awaited: list[set[bytes]] = []
         self._failures: dict[bytes, Failure] = {}
-        self._latencies_s = array("d")
         self._fatal: Failure | None = None
         self._abandoned = False
         self._bounded: dict[int, tuple[float, set[bytes]]] = {}
@@ -282,8 +282,6 @@ class Statement:
             self._failures[key] = result.outcome
             if was.strict or result.outcome.fatal:
                 self._fatal = self._fatal or result.outcome
-        elif result.source == "endpoint":
-            self._latencies_s.append(result.latency_s)
 
     def refuse(self, key: bytes, failure: Failure, *, strict: bool) -> None:
         """Count a row that cannot be asked as a request that failed without being sent."""
@@ -293,6 +291,7 @@ class Statement:
                 self._counters.answered += 1
                 self._counters.failed += 1
                 self._failures[key] = failure
+                self._ledger.refused(failure)
             if strict:
                 self._fatal = self._fatal or failure
 
@@ -302,12 +301,21 @@ class Statement:
             if key not in self._failures:
                 self._failures[key] = failure
                 self._counters.failed += 1
-                self._ledger.misfit(endpoint)
+                self._ledger.misfit(endpoint, failure)
 
     def note_rows(self, endpoint: Endpoint, count: int) -> None:
         """Count rows that have a request."""
         with self._lock:
             self._ledger.rows(endpoint, count)
+
+    @property
+    def course(self) -> Course | None:
+        """Return what notes how its requests end, if anybody wants to know."""
+        return self._ledger.course
+
+    @course.setter
+    def course(self, course: Course) -> None:
+        self._ledger.course = course
 
     def usage(self) -> tuple[EndpointUsage, ...]:
         """Return what was asked of each endpoint so far."""
@@ -375,10 +383,10 @@ class Statement:
         with self._lock:
             return tuple(self._failures.values())
 
-    def latencies_s(self) -> tuple[float, ...]:
-        """Return how long the endpoint took for each answer this statement paid for."""
+    def latencies_s(self) -> dict[str, array[float]]:
+        """Return how long each endpoint took for each answer this statement paid for."""
         with self._lock:
-            return tuple(self._latencies_s)
+            return self._ledger.latencies_s()
 
     def stats(self, *, seconds: float = 0.0) -> RunStats:
         """Return the counters as they are now."""

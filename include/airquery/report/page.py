@@ -6,11 +6,12 @@ them, by the template engine. The file refers to nothing outside of itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from airquery.report.strip import StripPlot, strip_plot
+from airquery.report.throughput import Rate, ThroughputPlot, throughput_plot
 
 
 if TYPE_CHECKING:
@@ -69,20 +70,68 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latencies:
-    """How long each answer took, in seconds, by endpoint."""
+    """How long each answer took, in seconds, by endpoint.
+
+    `counts` say of how many answers they are, where they are only some of them.
+    """
 
     kind: ClassVar[str] = "latencies"
     caption: str
     seconds: Mapping[str, Sequence[float]]
+    counts: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
 
     @property
     def plot(self) -> StripPlot:
         """Return where everything is drawn."""
-        return strip_plot(self.seconds)
+        return strip_plot(self.seconds, counts=self.counts)
 
 
-Section: TypeAlias = Table | Bars | Latencies
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """How many requests ended as time went by, and how many of them failed."""
+
+    kind: ClassVar[str] = "throughput"
+    caption: str
+    rates: Sequence[Rate]
+    note: str = ""
+
+    @property
+    def plot(self) -> ThroughputPlot:
+        """Return where everything is drawn."""
+        return throughput_plot(self.rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure with its name, and in small words what it is made of."""
+
+    label: str
+    value: str
+    detail: str = ""
+    tone: Literal["", "good", "bad"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a reader wants to know first."""
+
+    kind: ClassVar[str] = "figures"
+    caption: str
+    figures: Sequence[Figure]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """A section that has nothing to show, and says so."""
+
+    kind: ClassVar[str] = "nothing"
+    caption: str
+    note: str
+
+
+Section: TypeAlias = Table | Bars | Latencies | Throughput | Figures | Nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

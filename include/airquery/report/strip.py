@@ -67,12 +67,23 @@ class StripPlot:
     description: str
 
 
-def strip_plot(seconds: Mapping[str, Sequence[float]]) -> StripPlot:
-    """Lay out the latencies of each endpoint; one without any is left out."""
+def strip_plot(
+    seconds: Mapping[str, Sequence[float]], *, counts: Mapping[str, int] | None = None
+) -> StripPlot:
+    """Lay out the latencies of each endpoint; one without any is left out.
+
+    `counts` say of how many answers they are, where they are only some of them.
+    """
     known = {name: sorted(values) for name, values in seconds.items() if values}
     first, last = _decades([value for values in known.values() for value in values])
     rows = tuple(
-        _row(name, values, y=ROW_HEIGHT * (place + 0.5), decades=(first, last))
+        _row(
+            name,
+            values,
+            count=(counts or {}).get(name, len(values)),
+            y=ROW_HEIGHT * (place + 0.5),
+            decades=(first, last),
+        )
         for place, (name, values) in enumerate(known.items())
     )
     return StripPlot(
@@ -112,7 +123,9 @@ def _x(value: float, decades: tuple[int, int]) -> float:
     return round(LABEL_WIDTH + share * (WIDTH - LABEL_WIDTH - MARGIN), 1)
 
 
-def _row(name: str, values: Sequence[float], *, y: float, decades: tuple[int, int]) -> Row:
+def _row(
+    name: str, values: Sequence[float], *, count: int, y: float, decades: tuple[int, int]
+) -> Row:
     shown = _thinned(values)
     return Row(
         label=name,
@@ -125,7 +138,7 @@ def _row(name: str, values: Sequence[float], *, y: float, decades: tuple[int, in
             for place, value in enumerate(shown)
         ),
         median_x=_x(median(values), decades),
-        text=f"{len(values):,} answers, median {duration(median(values))}, "
+        text=f"{count:,} answers, median {duration(median(values))}, "
         f"slowest {duration(values[-1])}",
     )
 

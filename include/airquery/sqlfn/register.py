@@ -31,7 +31,6 @@ from airquery.output.value import Shape, json_texts
 from airquery.sqlfn.answering import answer_chunk
 from airquery.sqlfn.functions import FOLDER, MODE
 from airquery.sqlfn.schema_of import schema_of_json
-from airquery.usage import as_json
 
 
 if TYPE_CHECKING:
@@ -158,8 +157,10 @@ def _stand_ins(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _create(connection: duckdb.DuckDBPyConnection, session: Session, number: int) -> None:
     text = "VARCHAR"
     connection.create_function("_ai_session", lambda: number, [], "BIGINT")
-    usage = session.usage
-    connection.create_function("_ai_usage", lambda: as_json(usage), [], text)
+    records = session.records
+    connection.create_function(
+        "_ai_usage", lambda: orjson.dumps(records.usage_rows()).decode(), [], text
+    )
     connection.create_function(
         "_ai_schema", _schema_function(session), ["BIGINT", text], text, null_handling=SPECIAL
     )

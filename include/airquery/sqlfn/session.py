@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airquery.execute.interrupt import Interrupts
     from airquery.execute.run import Engine
     from airquery.execute.statement import Cancel
-    from airquery.usage import UsageTable
+    from airquery.records import Records
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -28,14 +28,14 @@ class Session:
     """What the SQL functions of one database share.
 
     `warehouse` is the root of the tables that three-part names may mean. `open_engine` is called
-    when the first request is asked, `usage` is where runs write what they asked.
+    when the first request is asked, `records` is where runs write what they did.
     """
 
     registry: Registry
     open_engine: Callable[[], Engine]
     interrupts: Interrupts
     warehouse: str
-    usage: UsageTable
+    records: Records
     rules: Rules = field(default_factory=Rules)
     freshness: Freshness = field(default_factory=Freshness)
     errors: dict[int, BaseException] = field(default_factory=dict)

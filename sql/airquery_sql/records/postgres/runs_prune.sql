@@ -1,0 +1,2 @@
+DELETE FROM airquery.run_record
+WHERE ended_at < %(before)s

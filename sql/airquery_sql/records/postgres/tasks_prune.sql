@@ -1,0 +1,2 @@
+DELETE FROM airquery.task_record
+WHERE ended_at < %(before)s

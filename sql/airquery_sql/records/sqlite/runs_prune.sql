@@ -1,0 +1,2 @@
+DELETE FROM run_record
+WHERE ended_at < :before

@@ -1,0 +1,2 @@
+DELETE FROM task_record
+WHERE ended_at < :before

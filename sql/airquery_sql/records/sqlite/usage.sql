@@ -1,0 +1,2 @@
+SELECT * FROM usage
+ORDER BY ended_at, run, endpoint
