@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 test-deploy all-tests cover lint types audit docs bench ui lock help
+.PHONY: setup demo test test-batch test-chaos test-integration test-browser test-airflow-3.2 test-tutorial test-deploy all-tests cover lint types audit docs bench ui lock help
 
 # A name or path; by default the first of these that is new enough, and not too new.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -90,6 +90,10 @@ test-airflow-3.2: $(AIRFLOW_32)
 ##         with what Debian's packages make
 test-deploy: $(INSTALLED)
 	@tests/deploy/engine $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) tests/deploy/stack.py
+
+## test-tutorial  every command of docs/tutorial.md, from a new clone on: minutes; ARGS=--write
+test-tutorial: $(INSTALLED)
+	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/docs/tutorial.py $(ARGS)
 
 ## cover   all tests once, with a summary of coverage
 cover: $(INSTALLED)

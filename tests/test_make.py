@@ -27,6 +27,7 @@ TARGETS = [
     "test-browser",
     "test-airflow-3.2",
     "test-deploy",
+    "test-tutorial",
     "cover",
     "lint",
     "types",

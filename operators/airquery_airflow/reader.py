@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeAlias, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import duckdb
@@ -21,37 +21,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 import airquery
 from airquery import quoting
 from airquery_airflow.declared import check_header, check_keys
+from airquery_airflow.formats import DEFAULTS, READERS, SUFFIXES, Format, suffix_of
 from airquery_airflow.object_store import download, is_object
 
 
-Format: TypeAlias = Literal["csv", "tsv", "json", "parquet"]
-
-_READERS = {"csv": "read_csv", "tsv": "read_csv", "json": "read_json", "parquet": "read_parquet"}
-_SUFFIXES: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".parquet": "parquet",
-}
-_COMPRESSED = {".gz", ".zst"}
-_EVERY_FILE = 2**31 - 1
-_TEXT = {
-    "header": True,
-    "delim": ",",
-    "quote": '"',
-    "escape": '"',
-    "skip": 0,
-    "comment": "",
-}
-_DEFAULTS: Mapping[str, Mapping[str, object]] = {
-    "csv": _TEXT,
-    "tsv": {**_TEXT, "delim": "\t"},
-    # A key that is first met late, or in a late file, is a column too.
-    "json": {"union_by_name": True, "sample_size": -1, "maximum_sample_files": _EVERY_FILE},
-    "parquet": {"union_by_name": True},
-}
 # No text holds it, so it makes one column of a whole line.
 _NO_DELIMITER = "\x01"
 
@@ -85,9 +58,9 @@ class Reader:
             # By place, the last columns of a wider CSV would be dropped without a word.
             joined = {"union_by_name": True, **arguments}
         try:
-            _create_view(connection, _READERS[self._format()], files, joined)
+            _create_view(connection, READERS[self._format()], files, joined)
         except duckdb.InvalidInputException as error:
-            if _READERS[self._format()] == "read_csv":
+            if READERS[self._format()] == "read_csv":
                 raise _named_line(connection, files, arguments) from error
             raise
         return files
@@ -95,7 +68,7 @@ class Reader:
     def columns_of(self, connection: duckdb.DuckDBPyConnection, file: str) -> dict[str, str]:
         """Map the columns of one file to their types, as they are found in it."""
         arguments = self._arguments()
-        call = _call(_READERS[self._format()], [file], arguments)
+        call = _call(READERS[self._format()], [file], arguments)
         rows = connection.sql(f"FROM {call}")
         return dict(zip(rows.columns, map(str, rows.types), strict=True))
 
@@ -113,8 +86,8 @@ class Reader:
     def _format(self) -> Format:
         if self.format is not None:
             return self.format
-        found = {_suffix(source) for source in self.sources}
-        known = {_SUFFIXES.get(suffix) for suffix in found}
+        found = {suffix_of(source) for source in self.sources}
+        known = {SUFFIXES.get(suffix) for suffix in found}
         if len(known) == 1 and (one := known.pop()) is not None:
             return one
         raise AirflowFailException(
@@ -123,7 +96,7 @@ class Reader:
         )
 
     def _arguments(self) -> dict[str, object]:
-        arguments = {**_DEFAULTS[self._format()], **self.options}
+        arguments = {**DEFAULTS[self._format()], **self.options}
         if self.columns is not None:
             if self._format() == "parquet":
                 raise AirflowFailException(
@@ -180,13 +153,6 @@ def _call(function: str, files: Sequence[str], arguments: Mapping[str, object]) 
         f"{quoting.quoted(name)} = {literal(value)}" for name, value in arguments.items()
     )
     return f"{function}({literal(files)}{given and ', '}{given})"
-
-
-def _suffix(source: str) -> str:
-    suffixes = PurePosixPath(urlsplit(source).path).suffixes
-    while suffixes and suffixes[-1].lower() in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1].lower() if suffixes else ""
 
 
 def _matching(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:

@@ -44,6 +44,16 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+def test_the_index_names_every_page_but_single_decisions() -> None:
+    index = ROOT / "docs" / "README.md"
+    named = {(index.parent / link).resolve() for link in LINK.findall(index.read_text())}
+    single = {*(ROOT / "docs" / "decisions").glob("0*.md"), index}
+    pages = [page for page in DOCUMENTS[2:] if page not in single | named]
+
+    assert [str(page.relative_to(ROOT)) for page in pages] == []
+    assert "docs/README.md" in LINK.findall((ROOT / "README.md").read_text())
+
+
 def test_the_walk_names_files_in_the_order_they_import_each_other() -> None:
     walked = LINK.findall((ROOT / "docs/walk-of-a-query.md").read_text())
 
