@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airquery.warehouse.drift import SchemaChange
-    from airquery_airflow.reader import Format
+    from airquery_airflow.formats import Format
     from airquery_airflow.session import Session
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airquery.execute.pages import Pages
-    from airquery_airflow.reader import Format
+    from airquery_airflow.formats import Format
     from airquery_airflow.session import Session
 
 

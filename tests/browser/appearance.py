@@ -6,6 +6,7 @@ They are opened by their own addresses, as Airflow's iframe does.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -68,12 +69,12 @@ def test_a_page_is_small_and_asks_for_nothing_else(
 def test_a_page_is_as_wide_as_a_phone(
     admin: Window, addresses: dict[str, str], pictures: Path, name: str
 ) -> None:
-    admin.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(PHONE)
     admin.open(addresses[name])
 
     wide = admin.page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     admin.page.screenshot(path=pictures / f"{name}-phone.png".replace(" ", "-"), full_page=True)
-    admin.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(DESK)
     assert wide[0] <= wide[1] == PHONE["width"]
 
 
@@ -103,7 +104,7 @@ def test_a_page_can_be_read_and_used_without_seeing_it(
     levels = page.evaluate(LEVELS)
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(WORDLESS) == []
     assert page.evaluate("document.documentElement.lang") == "en"
