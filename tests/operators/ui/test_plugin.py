@@ -32,13 +32,11 @@ print(json.dumps({
 def test_every_process_of_airflow_loads_the_plugin_and_nothing_heavy_with_it(
     tmp_path: Path,
 ) -> None:
-    metadata = tmp_path / "airquery_pages-0.1.0.dist-info"
+    metadata = tmp_path / "airquery-0.1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: airquery_pages\nVersion: 0.1.0\n"
-    )
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: airquery\nVersion: 0.1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[airflow.plugins]\nairquery_pages = airquery_airflow.ui.plugin:AirqueryPlugin\n"
+        "[airflow.plugins]\nairquery = airquery_airflow.ui.plugin:AirqueryPlugin\n"
     )
     made = subprocess.run(
         [sys.executable, "-c", LOADED],
