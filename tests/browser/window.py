@@ -46,6 +46,7 @@ class Window:
         self._context = chromium.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
         self._context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
         self._context.set_default_timeout(WITHIN_MS)
+        expect.set_options(timeout=WITHIN_MS)
         self.page: Page = self._context.new_page()
         self.asked: list[str] = []
         self.said: list[str] = []
