@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.window import DESK, PHONE, measures
 
@@ -121,7 +122,28 @@ def test_what_has_the_focus_has_an_outline(
     assert (style, width) == ("solid", 2)
 
 
+def test_two_endpoints_stand_beside_each_other(admin: Window, pictures: Path) -> None:
+    admin.open("/plugin/airquery-playground")
+    frame = admin.frame()
+    for name in ("reviews-llm", "large-llm"):
+        frame.get_by_role("checkbox", name=name).check()
+    review = "Bought this player in May. Two hours of battery! The shop gave the money back."
+    frame.get_by_label("Prompt", exact=False).nth(1).fill(f"Sum up in one sentence: {review}")
+    frame.get_by_label("max_tokens").fill("40")
+    frame.get_by_role("button", name="Ask", exact=True).click()
+    cards = frame.locator("article.card")
+    expect(cards).to_have_count(2)
+
+    frame.get_by_role("heading", name="AI playground").scroll_into_view_if_needed()
+    admin.page.screenshot(path=pictures / "playground-in-airflow.png")
+    left, right = (one.bounding_box() for one in cards.all())
+    assert left is not None
+    assert right is not None
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] < right["x"]
+
+
 def test_no_page_asked_another_host_or_complained(admin: Window, airflow: Installation) -> None:
     assert admin.hosts() == {airflow.airflow.url.removeprefix("http://")}
     assert admin.dialogs == []
-    assert [one for one in admin.said if "/airquery/" in one] == []
+    assert admin.complaints() == []

@@ -46,6 +46,7 @@ class Window:
         self._context = chromium.new_context(viewport=DESK, reduced_motion="reduce")
         self._context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
         self._context.set_default_timeout(WITHIN_MS)
+        expect.set_options(timeout=WITHIN_MS)
         self.page: Page = self._context.new_page()
         self.asked: list[str] = []
         self.said: list[str] = []
@@ -75,6 +76,11 @@ class Window:
         """Return whom its pages talked to; what a page makes itself is nobody."""
         parts = [urlsplit(address) for address in self.asked]
         return {part.netloc for part in parts if part.scheme not in {"data", "blob"}}
+
+    def complaints(self) -> list[str]:
+        """Return what the browser said of pages of ours, but of the frame that Airflow puts them in."""
+        ours = [one for one in self.said if "/airquery/" in one]
+        return [one for one in ours if not one.startswith("An iframe which has both")]
 
     def close(self) -> None:
         """Close it."""
