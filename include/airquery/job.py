@@ -76,7 +76,7 @@ class Job:
             self.statement.spending = Spending(own)
         self._clock = clock
         self._began, self.began_at = clock.monotonic(), clock.time()
-        self.statement.course = Course(clock.monotonic)
+        self.statement.note_course(Course(clock.monotonic))
         self._on_rows = on_rows
         self.table: pa.Table | None = None
         self.notes: list[str] = []

@@ -162,6 +162,15 @@ def test_what_was_asked_is_summed_by_day_task_and_endpoint(records: Records) -> 
     assert records.days(DAY_S) == last
 
 
+def test_a_record_of_what_is_no_unicode_is_refused_and_nothing_of_it_is_kept(
+    records: Records,
+) -> None:
+    with pytest.raises(JournalError, match="cannot be written"):
+        records.add_run(replace(RUN, error="half a \ud800"))
+
+    assert records.usage_rows() == []
+
+
 def test_old_records_can_be_removed_and_the_bill_stays(records: Records) -> None:
     assert records.prune(100.0) == 0
     for number in (1, 2):

@@ -13,7 +13,7 @@ from airquery.answer import Failure
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
     from airquery.execute.answers import Result
 
@@ -32,6 +32,19 @@ class Kind:
     samples: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What it was at one moment.
+
+    `moments` say when each began, in seconds, and what was answered, failed and sent in it. `kinds`
+    are failures by condition and endpoint.
+    """
+
+    width_s: float
+    moments: tuple[tuple[float, int, int, int], ...]
+    kinds: Mapping[tuple[str, str], Kind]
+
+
 class Course:
     """What a statement's requests came to, as time went by. Whoever changes it keeps others out."""
 
@@ -41,8 +54,8 @@ class Course:
         self._answered: list[int] = []
         self._failed: list[int] = []
         self._sent: list[int] = []
-        self.width_s = FIRST_WIDTH_S
-        self.kinds: dict[tuple[str, str], Kind] = {}
+        self._width_s = FIRST_WIDTH_S
+        self._kinds: dict[tuple[str, str], Kind] = {}
 
     def ended(self, endpoint: str, result: Result) -> None:
         """Note how a request ended."""
@@ -70,14 +83,17 @@ class Course:
         self._failed[self._place()] += 1
         self._keep(endpoint, failure)
 
-    def moments(self) -> Iterator[tuple[float, int, int, int]]:
-        """Yield when each moment began, and what was answered, failed and sent in it."""
+    def so_far(self) -> SoFar:
+        """Return what it is now."""
         counts = zip(self._answered, self._failed, self._sent, strict=True)
-        for place, (answered, failed, sent) in enumerate(counts):
-            yield round(place * self.width_s, 3), answered, failed, sent
+        return SoFar(
+            self._width_s,
+            tuple((round(at * self._width_s, 3), *each) for at, each in enumerate(counts)),
+            {key: Kind(kind.count, [*kind.samples]) for key, kind in self._kinds.items()},
+        )
 
     def _keep(self, endpoint: str, failure: Failure) -> None:
-        kind = self.kinds.setdefault((failure.condition, endpoint), Kind())
+        kind = self._kinds.setdefault((failure.condition, endpoint), Kind())
         kind.count += 1
         if len(kind.samples) < MOST_SAMPLES and failure.message not in kind.samples:
             kind.samples.append(failure.message)
@@ -85,17 +101,17 @@ class Course:
     def _place(self) -> int:
         """Return the moment that it is, made if it is a new one."""
         seconds = self._monotonic() - self._began
-        place = int(seconds / self.width_s)
+        place = int(seconds / self._width_s)
         if place < len(self._answered):
             return place
         while place >= MOST_MOMENTS:
             self._double()
-            place = int(seconds / self.width_s)
+            place = int(seconds / self._width_s)
         for counts in (self._answered, self._failed, self._sent):
             counts.extend([0] * (place + 1 - len(counts)))
         return place
 
     def _double(self) -> None:
-        self.width_s *= 2
+        self._width_s *= 2
         for counts in (self._answered, self._failed, self._sent):
             counts[:] = [sum(counts[i : i + 2]) for i in range(0, len(counts), 2)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airquery.endpoints.endpoint import Endpoint
     from airquery.execute.answers import Result
     from airquery.execute.budget import Budget, Spending
-    from airquery.execute.course import Course
+    from airquery.execute.course import Course, SoFar
     from airquery.execute.departure import JobOut
     from airquery.execute.ledger import EndpointUsage
     from airquery.execute.observer import Observer
@@ -82,7 +82,7 @@ class Statement:
     ahead. `window` bounds what they ask: what is open, or, once `paced`, what was asked and has not
     been taken by the row that needs it. `spending` bounds what is sent, if there is a budget, and
     `per_day` what all who name a day's budget send. `observer` is told of the requests that it pays
-    for, `course` how each of them ended. `breakers` know an endpoint by its name that
+    for. `breakers` know an endpoint by its name that
     answers nobody; only the engine's loop asks them. `max_age_s` is how old a remembered answer may
     be, None for any age. `detaches` says that it may go while batch jobs are out. `left` counts the
     requests that were taken over from processes which ended without a word.
@@ -310,14 +310,14 @@ class Statement:
         with self._lock:
             self._ledger.rows(endpoint, count)
 
-    @property
-    def course(self) -> Course | None:
-        """Return what notes how its requests end, if anybody wants to know."""
-        return self._ledger.course
-
-    @course.setter
-    def course(self, course: Course) -> None:
+    def note_course(self, course: Course) -> None:
+        """Let it be noted how its requests end."""
         self._ledger.course = course
+
+    def course(self) -> SoFar | None:
+        """Return how its requests ended so far, if that is noted."""
+        with self._lock:
+            return None if self._ledger.course is None else self._ledger.course.so_far()
 
     def usage(self) -> tuple[EndpointUsage, ...]:
         """Return what was asked of each endpoint so far."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
+from airquery.errors import JournalError
 from airquery.execute.ledger import EndpointUsage
 from airquery.planning.estimate import Span
 from airquery.records.record import (
@@ -28,9 +29,11 @@ _Made = TypeVar("_Made")
 
 
 def to_json(record: RunRecord | TaskRecord) -> str:
-    """Write a record."""
-    # A lone surrogate, which an answer may hold, is no Unicode.
-    return orjson.dumps(record, default=str).decode()
+    """Write a record. Raises `JournalError` for a text that is no Unicode."""
+    try:
+        return orjson.dumps(record, default=str).decode()
+    except orjson.JSONEncodeError as problem:
+        raise JournalError(f"The record {record.id} cannot be written: {problem}.") from problem
 
 
 def run_of(text: str) -> RunRecord:

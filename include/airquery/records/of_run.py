@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airquery.execute.budget import RunOutcome
-    from airquery.execute.course import Course
+    from airquery.execute.course import SoFar
     from airquery.execute.statement import Statement
     from airquery.planning.estimate import Estimate
 
@@ -45,7 +45,7 @@ def record_of(
     usage = statement.usage()
     if not usage:
         return None
-    course = statement.course
+    course = statement.course()
     return RunRecord(
         id=name,
         began_at=began_at,
@@ -86,7 +86,7 @@ def _thinned(values: Sequence[float]) -> Iterator[float]:
         yield round(values[round(place * step)], 4)
 
 
-def _failures(course: Course) -> Iterator[FailureClass]:
+def _failures(course: SoFar) -> Iterator[FailureClass]:
     kinds = sorted(course.kinds.items(), key=lambda one: (-one[1].count, one[0]))
     for (condition, endpoint), kind in kinds:
         yield FailureClass(
@@ -97,8 +97,8 @@ def _failures(course: Course) -> Iterator[FailureClass]:
         )
 
 
-def _moments(course: Course) -> Iterator[Moment]:
-    for second, answered, failed, sent in course.moments():
+def _moments(course: SoFar) -> Iterator[Moment]:
+    for second, answered, failed, sent in course.moments:
         yield Moment(second=second, answered=answered, failed=failed, sent=sent)
 
 

@@ -6,6 +6,7 @@ Addresses are relative: Airflow's pages name a base, and may be served below a p
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -26,10 +27,15 @@ class LazyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if self._app is None:
-            from airquery_airflow.ui.app import create_app  # noqa: PLC0415 - see the module
-
-            self._app = create_app()
+            # Others are answered while it is loaded.
+            self._app = await asyncio.to_thread(_made)
         await self._app(scope, receive, send)
+
+
+def _made() -> ASGIApp:
+    from airquery_airflow.ui.app import create_app  # noqa: PLC0415 - see the module
+
+    return create_app()
 
 
 def _page(name: str, route: str) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunType
 from sqlalchemy import select
 
+import airquery
 from airquery.connection import close_engines
+from airquery.records import FailureClass, Origin, RunRecord, TaskRecord, records_of, sample
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, TransformOperator
 from airquery_airflow.compat import state_table
@@ -83,13 +85,29 @@ def run(ran: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the id of the run, for an API server that shares the workers' journal."""
     monkeypatch.setenv("AIRQUERY_HOME", str(ran))
     with create_session() as session:
-        run_id = session.scalar(select(DagRun.run_id).where(DagRun.dag_id == DAG_ID))
+        run_id = session.scalar(
+            select(DagRun.run_id).where(DagRun.dag_id == DAG_ID).order_by(DagRun.id)
+        )
     assert run_id is not None
     return run_id
 
 
 def address(run_id: str, rest: str = "") -> str:
     return f"/runs/{DAG_ID}/{quote(run_id, safe='')}{rest}"
+
+
+def add_run(run_id: str) -> None:
+    """Let Airflow know a run that has not begun."""
+    with create_session() as session:
+        session.add(
+            DagRun(
+                dag_id=DAG_ID,
+                run_id=run_id,
+                run_type=DagRunType.MANUAL,
+                run_after=datetime.now(UTC),
+                state=DagRunState.QUEUED,
+            )
+        )
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -254,23 +272,57 @@ def test_while_a_run_goes_on_the_page_comes_again_and_says_how_far_it_is(
         assert "{{7*7}}, 50.0 %, 2 of 4 requests, 1 failed" in page.text
 
 
+def test_what_a_task_put_aside_returned_or_was_called_is_text(
+    ran: Path, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRQUERY_HOME", str(ran))
+    add_run("hostile")
+    records = records_of(airquery.Settings.read())
+    origin = Origin(source="airflow", dag_id=DAG_ID, run_id="hostile", task_id=HOSTILE)
+    records.add_task(
+        TaskRecord(
+            id="1",
+            origin=origin,
+            operator=HOSTILE,
+            state="failed",
+            began_at=1.0,
+            ended_at=2.0,
+            manifest={"table": HOSTILE, "partition": HOSTILE, "rows": 1},
+            tables=(sample("quarantine", HOSTILE, (HOSTILE,), ((HOSTILE,),), total=1),),
+            error=HOSTILE,
+        )
+    )
+    records.add_run(
+        RunRecord(
+            id="2",
+            began_at=1.0,
+            ended_at=2.0,
+            outcome="partial",
+            origin=origin,
+            failures=(
+                FailureClass(condition=HOSTILE, endpoint=HOSTILE, count=1, samples=(HOSTILE,)),
+            ),
+            latencies_s={HOSTILE: (0.1,)},
+            notes=(HOSTILE,),
+            error=HOSTILE,
+        )
+    )
+
+    for address_of in (address("hostile"), address("hostile", ".html")):
+        page = browse(address_of)
+        assert page.status_code == 200
+        assert page.text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 10
+        assert page.text.count("{{7*7}}") >= 9
+        assert not re.search(r"<script|<img", page.text)
+
+
 @pytest.mark.parametrize("run_id", ["a+b:c%d/e f", "2026-10-03T00:00:00+00:00", "ü.csv?#"])
 def test_a_run_may_be_called_anything(
     ran: Path, browse: Browse, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRQUERY_HOME", str(ran))
     monkeypatch.setenv("AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN", ".+")
-    with create_session() as session:
-        now = datetime.now(UTC)
-        session.add(
-            DagRun(
-                dag_id=DAG_ID,
-                run_id=run_id,
-                run_type=DagRunType.MANUAL,
-                run_after=now,
-                state=DagRunState.QUEUED,
-            )
-        )
+    add_run(run_id)
 
     page = browse(f"/runs/{DAG_ID}/{quote(run_id, safe='')}")
     kept = browse(f"/runs/{DAG_ID}/{quote(run_id, safe='')}.csv")
