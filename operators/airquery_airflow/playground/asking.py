@@ -142,7 +142,7 @@ def _attached(
     connection: duckdb.DuckDBPyConnection, over: Rows, settings: Settings
 ) -> Sequence[str]:
     airquery.Warehouse(settings.warehouse).attach(connection, str(over.table))
-    return connection.table(over.table.sql).columns
+    return connection.sql(f"FROM {over.table.sql}").columns
 
 
 def _rows_of(table: pa.Table | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ import pytest
 
 import airquery
 from airquery.endpoints.endpoint import Price
-from airquery.errors import Cancelled, InvalidSetting
-from airquery.records import Origin, records_of
+from airquery.errors import InvalidSetting
+from airquery.records import Origin
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator, TransformOperator
 from airquery_airflow.playground.allowance import daily_budget
@@ -259,46 +258,10 @@ def test_a_refused_request_is_a_named_failure(
     assert (answer.http_status, answer.text) == (422, "")
 
 
-def test_the_budget_of_the_day_bounds_what_is_asked_and_names_itself(
-    llm: Endpoint, settings: Settings
-) -> None:
-    budget = daily_budget({"AIRQUERY_PLAYGROUND_BUDGET": '{"requests": 1}'})
-
-    [first] = asked({"prompt": "one"}, llm, settings=settings, budget=budget)
-    [second] = asked({"prompt": "two"}, llm, settings=settings, budget=budget)
-    [again] = asked({"prompt": "one"}, llm, settings=settings, budget=budget)
-
-    answers = [one.rows[0].answer for one in (first, second, again)]
-    texts, errors = zip(*((one.text, one.error) for one in answers if one), strict=True)
-    assert texts == ("one", "", "one")
-    assert "a day of 'playground'" in errors[1]
-    assert [one.from_journal for one in answers if one] == [False, False, True]
-
-
 @pytest.mark.parametrize("text", ["5", "{", '{"euros": 5}', '{"requests": -1}', '{"money": "x"}'])
 def test_a_budget_that_cannot_be_read_names_its_variable(text: str) -> None:
     with pytest.raises(InvalidSetting, match="AIRQUERY_PLAYGROUND_BUDGET"):
         daily_budget({"AIRQUERY_PLAYGROUND_BUDGET": text})
-
-
-def test_what_was_asked_is_on_record_with_who_asked(llm: Endpoint, settings: Settings) -> None:
-    asked({"prompt": "whose?"}, llm, settings=settings)
-
-    [record] = records_of(settings).recent(10)
-    assert record.origin == BY_ME
-    assert [(one.endpoint, one.sent, one.price) for one in record.usage] == [("llm", 1, 1.0)]
-
-
-def test_whoever_leaves_stops_what_is_asked(
-    shared: EndpointServer, llm: Endpoint, settings: Settings
-) -> None:
-    release = shared.hold_when(lambda body: body["messages"][-1]["content"] == "slow")
-    cancel = airquery.Cancel()
-    threading.Timer(0.2, cancel.set).start()
-
-    with pytest.raises(Cancelled):
-        asked({"prompt": "slow"}, llm, settings=settings, cancel=cancel)
-    release()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from airflow.api_fastapi.app import create_auth_manager
@@ -38,6 +39,7 @@ class Page(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
 
+@cache
 def application() -> FastAPI:
     """Return an application that has our pages where Airflow has them, behind its middlewares."""
     app = FastAPI()

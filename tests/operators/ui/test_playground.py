@@ -89,6 +89,8 @@ def test_answers_stand_side_by_side_with_what_they_took(server: EndpointServer) 
     assert " EUR." in seen
     assert KEY not in page.text
     assert server.requests[-1].body["max_tokens"] == 20
+    records = records_of(airquery.Settings.read()).recent(5)
+    assert {(one.origin.source, one.origin.user) for one in records} == {("playground", "ada")}
 
 
 def test_the_sql_that_is_shown_asks_nothing_again(server: EndpointServer) -> None:
@@ -97,22 +99,14 @@ def test_the_sql_that_is_shown_asks_nothing_again(server: EndpointServer) -> Non
     before = server.count
 
     run = run_again(sql)
+    again = post("llm", prompt=HOSTILE + "\r\n'quoted' ünïcode 🎉", temperature="0.5")
 
+    assert "From the journal, not sent" in text_of(again.text)
     assert (run.stats.sent, run.stats.from_journal, server.count) == (0, 1, before)
     assert run.table is not None
     [row] = run.table.to_pylist()
     assert row["answer"]["result"] == HOSTILE + "\n'quoted' ünïcode 🎉"
     assert "AIQueryOperator(" in code
-
-
-def test_asking_the_same_again_is_answered_by_the_journal(server: EndpointServer) -> None:
-    post("llm", prompt="again")
-    before = server.count
-
-    page = post("llm", prompt="again")
-
-    assert "From the journal, not sent" in text_of(page.text)
-    assert server.count == before
 
 
 def test_whatever_an_answer_holds_is_text_on_the_page(server: EndpointServer) -> None:
@@ -219,13 +213,6 @@ def test_the_budget_of_the_day_is_named_where_it_ends(
     assert server.count == before
     assert "a day of 'playground'" in text_of(page.text)
     assert "Asked from here today: 1 requests, 1 EUR, of 1 requests" in text_of(page.text)
-
-
-def test_who_asked_is_on_record() -> None:
-    post("llm", prompt="whose?")
-
-    [record] = records_of(airquery.Settings.read()).recent(5)
-    assert (record.origin.source, record.origin.user) == ("playground", "ada")
 
 
 @pytest.mark.parametrize(
