@@ -76,6 +76,11 @@ class Window:
         parts = [urlsplit(address) for address in self.asked]
         return {part.netloc for part in parts if part.scheme not in {"data", "blob"}}
 
+    def complaints(self) -> list[str]:
+        """Return what the browser said of pages of ours, but of the frame that Airflow puts them in."""
+        ours = [one for one in self.said if "/airquery/" in one]
+        return [one for one in ours if not one.startswith("An iframe which has both")]
+
     def close(self) -> None:
         """Close it."""
         self._context.close()

@@ -43,13 +43,12 @@ def took(seconds: float) -> str:
 
 
 def money(prices: Iterable[tuple[float, str]]) -> str:
-    """Say a sum, of each currency for itself; nothing of one is left out beside another."""
+    """Say a sum, of each currency for itself; nothing of one is not said beside something of another."""
     sums: defaultdict[str, float] = defaultdict(float)
     for price, currency in prices:
         sums[currency] += price
-    if any(sums.values()):
-        sums = defaultdict(float, {name: total for name, total in sums.items() if total})
-    return ", ".join(f"{_sum(total)} {currency}" for currency, total in sorted(sums.items())) or "0"
+    paid = {currency: total for currency, total in sums.items() if total} or sums
+    return ", ".join(f"{_sum(total)} {currency}" for currency, total in sorted(paid.items())) or "0"
 
 
 def span(value: Span, currency: str) -> str:
