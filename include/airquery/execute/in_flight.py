@@ -193,9 +193,7 @@ class InFlight:
             self._flights.pop(flight.request.key, None)
             for statement in flight.waiting:
                 paid = result if statement is flight.payer else replace(result, source="journal")
-                statement.settle(
-                    flight.request.key, paid, price=cost, currency=endpoint.price.currency
-                )
+                statement.settle(flight.request.key, paid, price=cost)
 
 
 def _reserve(flight: Flight, spendings: Iterable[Spending]) -> Failure | Literal["send", "wait"]:

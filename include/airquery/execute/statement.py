@@ -245,6 +245,7 @@ class Statement:
         """Count requests that the journal answered without being claimed."""
         with self._lock:
             new = sum(map(self._answers.is_new, keys))
+            self._counters.name_currency(endpoint.price.currency)
             self._counters.requests += new
             self._counters.answered += new
             self._counters.from_journal += new
@@ -254,16 +255,16 @@ class Statement:
         """Note how claimed requests ended that were not sent."""
         with self._lock:
             for key, result in results.items():
-                self._end(key, result, price=0.0, currency="")
+                self._end(key, result, price=0.0)
             for keys in self._awaited:
                 keys.difference_update(results)
             self._ended.notify_all()
             self._room.notify_all()
 
-    def settle(self, key: bytes, result: Result, *, price: float, currency: str) -> None:
+    def settle(self, key: bytes, result: Result, *, price: float) -> None:
         """Note how a claimed request ended, and count it."""
         with self._lock:
-            self._end(key, result, price=price, currency=currency)
+            self._end(key, result, price=price)
             if isinstance(result.outcome, Failure):
                 self._ended.notify_all()
             for keys in self._awaited:
@@ -272,8 +273,9 @@ class Statement:
                     self._ended.notify_all()
             self._room.notify_all()
 
-    def _end(self, key: bytes, result: Result, *, price: float, currency: str) -> None:
+    def _end(self, key: bytes, result: Result, *, price: float) -> None:
         was = self._open.pop(key)
+        currency = was.endpoint.price.currency
         self._answers.keep(key, result)
         if was.counted:
             self._counters.count(result, price=price, currency=currency)

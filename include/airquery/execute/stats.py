@@ -64,6 +64,7 @@ class Counters:
 
     def count(self, result: Result, *, price: float, currency: str) -> None:
         """Count how a request ended. Only one that was sent has a price."""
+        self.name_currency(currency)
         self.answered += 1
         failed = isinstance(result.outcome, Failure)
         self.failed += failed
@@ -79,6 +80,13 @@ class Counters:
             self.prompt_tokens += result.outcome.usage.prompt_tokens
             self.completion_tokens += result.outcome.usage.completion_tokens
             self.price += price
+
+    def name_currency(self, currency: str) -> None:
+        """Say in what the price is, until something was paid for.
+
+        What is free does not change it then: its currency may be the default one.
+        """
+        if not self.price:
             self.currency = currency
 
     def at(
