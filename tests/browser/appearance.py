@@ -6,6 +6,7 @@ They are opened by their own addresses, as Airflow's iframe does.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -104,7 +105,7 @@ def test_a_page_can_be_read_and_used_without_seeing_it(
     levels = page.evaluate(LEVELS)
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(WORDLESS) == []
     assert page.evaluate("document.documentElement.lang") == "en"
