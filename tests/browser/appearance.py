@@ -70,12 +70,12 @@ def test_a_page_is_small_and_asks_for_nothing_else(
 def test_a_page_is_as_wide_as_a_phone(
     admin: Window, addresses: dict[str, str], pictures: Path, name: str
 ) -> None:
-    admin.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(PHONE)
     admin.open(addresses[name])
 
     wide = admin.page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     admin.page.screenshot(path=pictures / f"{name}-phone.png".replace(" ", "-"), full_page=True)
-    admin.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(DESK)
     assert wide[0] <= wide[1] == PHONE["width"]
 
 
