@@ -88,14 +88,17 @@ def pictures(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def measured(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """Collect what pages took, by their names; it is written and printed at the end."""
+def measured() -> Iterator[dict[str, Any]]:
+    """Collect what pages took, by their names; it is written at the end."""
     found: dict[str, Any] = {}
     yield found
     MEASURED.parent.mkdir(exist_ok=True)
     MEASURED.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    reporter.write_line("")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what pages took."""
+    found = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
     for name, one in found.items():
         size = f"{one['bytes'] / 1000:.0f} kB in {one['requests']} requests"
-        reporter.write_line(f"{name}: {one['load_ms']} ms, {size}")
+        terminalreporter.write_line(f"{name}: {one['load_ms']} ms, {size}")
