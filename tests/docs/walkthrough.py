@@ -49,8 +49,9 @@ def blocks(page: Path) -> list[Block]:
 
 
 def bare() -> dict[str, str]:
-    """Return this environment without what is said to Airflow or airquery in it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AIR")}
+    """Return this environment without what is said to Airflow, airquery, make or Python in it."""
+    said = ("AIR", "ARGS", "MAKE", "MFLAGS", "PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(said)}
 
 
 @contextmanager
