@@ -51,7 +51,7 @@ def path_of(airflow: Installation) -> str:
 
 def number(text: str) -> float:
     """Read a figure."""
-    return float(text.split()[0].replace(",", ""))
+    return float(text.split(maxsplit=1)[0].replace(",", ""))
 
 
 @pytest.fixture(scope="module")

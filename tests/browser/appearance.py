@@ -6,10 +6,12 @@ They are opened by their own addresses, as Airflow's iframe does.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.window import DESK, PHONE, measures
 
@@ -68,12 +70,12 @@ def test_a_page_is_small_and_asks_for_nothing_else(
 def test_a_page_is_as_wide_as_a_phone(
     admin: Window, addresses: dict[str, str], pictures: Path, name: str
 ) -> None:
-    admin.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(PHONE)
     admin.open(addresses[name])
 
     wide = admin.page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     admin.page.screenshot(path=pictures / f"{name}-phone.png".replace(" ", "-"), full_page=True)
-    admin.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    admin.page.set_viewport_size(DESK)
     assert wide[0] <= wide[1] == PHONE["width"]
 
 
@@ -103,7 +105,7 @@ def test_a_page_can_be_read_and_used_without_seeing_it(
     levels = page.evaluate(LEVELS)
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(WORDLESS) == []
     assert page.evaluate("document.documentElement.lang") == "en"
@@ -118,6 +120,27 @@ def test_what_has_the_focus_has_an_outline(
     admin.page.keyboard.press("Tab")
     style, width = admin.page.evaluate(OUTLINE)
     assert (style, width) == ("solid", 2)
+
+
+def test_two_endpoints_stand_beside_each_other(admin: Window, pictures: Path) -> None:
+    admin.open("/plugin/airquery-playground")
+    frame = admin.frame()
+    for name in ("reviews-llm", "large-llm"):
+        frame.get_by_role("checkbox", name=name).check()
+    review = "Bought this player in May. Two hours of battery! The shop gave the money back."
+    frame.get_by_label("Prompt", exact=False).nth(1).fill(f"Sum up in one sentence: {review}")
+    frame.get_by_label("max_tokens").fill("40")
+    frame.get_by_role("button", name="Ask", exact=True).click()
+    cards = frame.locator("article.card")
+    expect(cards).to_have_count(2)
+
+    frame.get_by_role("heading", name="AI playground").scroll_into_view_if_needed()
+    admin.page.screenshot(path=pictures / "playground-in-airflow.png")
+    left, right = (one.bounding_box() for one in cards.all())
+    assert left is not None
+    assert right is not None
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] < right["x"]
 
 
 def test_no_page_asked_another_host_or_complained(admin: Window, airflow: Installation) -> None:

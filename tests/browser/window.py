@@ -43,9 +43,10 @@ class Window:
 
     def __init__(self, chromium: Browser, url: str) -> None:
         self._url = url
-        self._context = chromium.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
+        self._context = chromium.new_context(viewport=DESK, reduced_motion="reduce")
         self._context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
         self._context.set_default_timeout(WITHIN_MS)
+        expect.set_options(timeout=WITHIN_MS)
         self.page: Page = self._context.new_page()
         self.asked: list[str] = []
         self.said: list[str] = []
