@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.runs import trigger, until
-from tests.browser.window import WITHIN_MS
 
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 DAG = "approved"
 DAY = "2026-10-03"
 REFUSED = "It is for those who may make connections"
-expect.set_options(timeout=WITHIN_MS)
 
 
 @pytest.fixture(scope="module")
