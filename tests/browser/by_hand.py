@@ -84,7 +84,7 @@ def test_two_endpoints_answer_side_by_side_and_the_copied_sql_asks_nothing_again
         assert f"tokens · stop · {model}" in text
         assert "1 sent, 0 from the journal; paid: 5 + " in text
         assert text.count(" EUR.") == 1
-    tops = {card.bounding_box()["y"] for card in cards.values()}
+    tops = {card.evaluate("one => one.getBoundingClientRect().top") for card in cards.values()}
     assert len(tops) == 1
 
     large = cards["large-llm large-2"]

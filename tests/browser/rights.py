@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -82,7 +82,7 @@ def test_a_viewer_is_told_why_there_is_no_playground(viewer: Window, pictures: P
     ],
 )
 def test_what_a_viewer_sends_all_the_same_is_refused(
-    viewer: Window, airflow: Installation, address: str, fields: dict[str, str]
+    viewer: Window, airflow: Installation, address: str, fields: dict[str, Any]
 ) -> None:
     before = airflow.server.count
 
