@@ -17,7 +17,6 @@ from playwright.sync_api import expect
 import airquery
 from airquery.testing.answers import MODEL
 from tests.browser.endpoints import ANSWERS, KEY, WRONG_KEY
-from tests.browser.window import WITHIN_MS
 
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 PROMPT = "What did the customer think?"
 TABLE = "test.reviews"
 REVIEWS = ("Easy to use.", "It broke at once.", "It looks nice.")
-
-expect.set_options(timeout=WITHIN_MS)
 
 
 def playground(window: Window) -> FrameLocator:
@@ -53,7 +50,7 @@ def press_test(window: Window) -> str:
     window.page.get_by_role("button", name="Test Connection").first.click()
     said = window.page.get_by_text("reachable in").or_(window.page.get_by_text("answered with"))
     expect(said.first).to_be_visible()
-    return said.first.inner_text()
+    return str(said.first.inner_text())
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +75,7 @@ def test_two_endpoints_answer_side_by_side_and_the_copied_sql_asks_nothing_again
     frame.get_by_role("button", name="Ask", exact=True).click()
     expect(frame.get_by_role("heading", name="Answers")).to_be_visible()
 
-    admin.page.screenshot(path=pictures / "playground.png")
+    admin.page.screenshot(path=pictures / "playground-answers.png")
     cards = {card.locator("h3").inner_text(): card for card in frame.get_by_role("article").all()}
     shown = {name.partition(" ")[2]: card.inner_text() for name, card in cards.items()}
     assert shown.keys() == ANSWERS.keys()
@@ -87,7 +84,7 @@ def test_two_endpoints_answer_side_by_side_and_the_copied_sql_asks_nothing_again
         assert f"tokens · stop · {model}" in text
         assert "1 sent, 0 from the journal; paid: 5 + " in text
         assert text.count(" EUR.") == 1
-    tops = {card.bounding_box()["y"] for card in cards.values()}  # type: ignore[index]
+    tops = {card.evaluate("one => one.getBoundingClientRect().top") for card in cards.values()}
     assert len(tops) == 1
 
     large = cards["large-llm large-2"]

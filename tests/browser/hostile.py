@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 
 from tests.browser.endpoints import PAYLOADS
 from tests.browser.runs import trigger, until
-from tests.browser.window import WITHIN_MS
 
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tests.browser.installation import Installation
     from tests.browser.window import Window
 
-expect.set_options(timeout=WITHIN_MS)
 DAG = "hostile"
 # What an attack leaves behind, and what only markup that was let in can make.
 SIGNS = """() => ({
@@ -55,7 +53,7 @@ def quiet(admin: Window) -> Iterator[Window]:
 def visible(window: Window) -> str:
     """Return what a reader sees, with closed parts opened."""
     window.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    return window.page.locator("body").inner_text()
+    return str(window.page.locator("body").inner_text())
 
 
 @pytest.mark.parametrize("query", ["", "?task_id=infer&map_index={MAP_INDEX}"])
