@@ -207,6 +207,9 @@ class AIQueryOperator(TableTask):
     def _most(self, session: Session, text: str) -> Budget:
         """Return what the run may spend, once nobody has to be asked for it."""
         if self._ceiling is not None:
+            # A person was shown a plan; what came back from batch jobs has begun.
+            if self._event is None:
+                self._estimate = airquery.plan(session.connection, text)
             return self._ceiling
         threshold = threshold_of(self.approve_above)
         estimate = self._estimate = airquery.plan(session.connection, text)

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 import airquery
 from airquery.planning.estimate import EndpointEstimate, Estimate, Span
+from airquery.records import records_of
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow import AIQueryOperator
 from airquery_airflow.approval import (
@@ -99,6 +100,12 @@ def test_in_a_dag_the_task_waits_for_a_person_who_sees_the_plan_and_approves(
     assert subject.endswith(" EUR on s.answers [2026-10-03]?")
     assert "llm: 3 rows, 3 requests, 0 in the journal, 3 to send for" in body
     assert "and no more. Rejected, nothing is sent." in body
+    # The report of the run holds the price against the plan that was approved.
+    [run] = records_of(airquery.Settings.read()).recent(10)
+    [planned] = run.estimate
+    assert (planned.endpoint, planned.currency) == ("llm", "EUR")
+    assert planned.price is not None
+    assert planned.price.low > 0
 
 
 @pytest.mark.usefixtures("metadata_database")
