@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-profile.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
+profile.register_profile("quick", max_examples=15, derandomize=True, database=None, deadline=None)
 profile.register_profile(
     "thorough",
     max_examples=int(os.environ.get("AIRQUERY_EXAMPLES", "3000")),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TABLES = """
 CREATE TABLE t AS SELECT i, 'row ' || i AS s, i % 7 AS g, CASE WHEN i % 10 = 0 THEN NULL ELSE 'v' || i END AS v
-FROM range(300) AS r(i);
+FROM range(120) AS r(i);
 CREATE TABLE u AS SELECT i, 'row ' || (i * 2) AS s FROM range(50) AS r(i);
 """
 # On a machine that pauses for half a second a straggler would be asked a second time.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import yaml
 
 import airquery
 from airquery.testing import EndpointServer
+from tests.docs import walkthrough
 
 
 if TYPE_CHECKING:
@@ -61,15 +61,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_command_of_the_reference_runs_as_it_stands(place: Path, block: str) -> None:
-    environ = {
-        **os.environ,
-        "AIRQUERY_ENDPOINTS": "endpoints.yaml",
-        "AIRQUERY_HOME": "home",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+@pytest.fixture(scope="module")
+def environ() -> Iterator[dict[str, str]]:
+    """Return an environment in which `airquery` is quick."""
+    with (
+        tempfile.TemporaryDirectory(prefix="airquery-") as short,
+        walkthrough.quick_commands(Path(short)) as environ,
+    ):
+        yield environ | {"AIRQUERY_ENDPOINTS": "endpoints.yaml", "AIRQUERY_HOME": "home"}
 
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_every_command_of_the_reference_runs_as_it_stands(
+    place: Path, environ: dict[str, str], block: str
+) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=place,
