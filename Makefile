@@ -79,7 +79,7 @@ test-integration: $(INTEGRATION)
 ##         build/screenshots, times in build/browser.json; ARGS=--keep writes docs/images
 test-browser: $(BROWSER)
 	@PYTHONPATH="$(CURDIR)/$(BROWSER)" $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) \
-		$(addprefix tests/browser/, a_run.py by_hand.py rights.py hostile.py appearance.py)
+		$(addprefix tests/browser/, a_run.py by_hand.py rights.py appearance.py hostile.py)
 
 ## test-airflow-3.2   the operators and DAGs on the oldest Airflow that is supported
 test-airflow-3.2: $(AIRFLOW_32)

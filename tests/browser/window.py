@@ -73,9 +73,9 @@ class Window:
         return self.page.frame_locator("iframe")
 
     def hosts(self) -> set[str]:
-        """Return whom its pages talked to; what a page makes itself is nobody."""
+        """Return whom its pages talked to; what a page makes itself, or a file, is nobody."""
         parts = [urlsplit(address) for address in self.asked]
-        return {part.netloc for part in parts if part.scheme not in {"data", "blob"}}
+        return {part.netloc for part in parts if part.scheme not in {"data", "blob", "file"}}
 
     def complaints(self) -> list[str]:
         """Return what the browser said of pages of ours, but of the frame that Airflow puts them in."""
