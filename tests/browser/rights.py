@@ -49,7 +49,8 @@ def test_what_is_too_dear_waits_until_a_person_approves_it(
     assert airflow.server.count == before
 
     approve.click()
-    assert until(airflow, DAG, waiting, "success", "failed") == "success"
+    ended = until(airflow, DAG, waiting, "success", "failed")
+    assert ended == "success", airflow.airflow.log[-6000:]
     expect(admin.page.get_by_text("Response received at").first).to_be_visible()
     assert airflow.server.count == before + 3
     assert airflow.manifest(DAG, waiting, "infer")["requests_sent"] == 3
