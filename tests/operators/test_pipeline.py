@@ -11,10 +11,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
+import airquery
 from airquery.testing import EndpointServer, Reply
 from airquery_airflow.testing import load_dag, run_day
+from tests.object_store import running_object_store
 
 
 if TYPE_CHECKING:
@@ -112,6 +115,25 @@ def test_running_a_day_again_asks_nothing_and_gives_the_same_tables(
     assert (ran.returned["infer"]["requests_sent"], server.count) == (0, 20)
     assert ran.returned["infer"]["from_journal"] == 20
     assert {t: rows(f"SELECT * FROM reviews.{t} ORDER BY ALL") for t in tables} == first
+
+
+def test_a_bucket_may_be_the_warehouse(
+    dag: DAG, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_object_store() as store, duckdb.connect() as con:
+        for name, value in store.options.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AIRQUERY_WAREHOUSE", "s3://bucket/tables")
+
+        ran = run_day(dag, DAY)
+
+        airquery.Warehouse("s3://bucket/tables").attach(con)
+        tables = [name for (name,) in con.sql("SELECT view_name FROM duckdb_views()").fetchall()]
+        evaluated = con.sql("FROM reviews.evaluation SELECT reviews, answered, opinions").fetchall()
+    assert ran.tasks == dict.fromkeys(TASKS, "success")
+    assert {"received", "prepared", "answers", "opinions", "evaluation"} <= set(tables)
+    assert evaluated == [(10, 10, 20)]
+    assert server.count == 20
 
 
 def test_what_the_model_cannot_do_ends_in_quarantine_and_the_rest_goes_on(

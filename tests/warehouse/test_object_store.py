@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import re
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
 
 import duckdb
 import pytest
@@ -13,109 +8,18 @@ from pyarrow import BufferReader, parquet
 
 from airquery.errors import WarehouseError
 from airquery.warehouse import Publication, Warehouse
+from tests.object_store import ObjectStore, running_object_store
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-class ObjectStore(ThreadingHTTPServer):
-    """As much of S3 as Delta tables need: bytes in memory, by key.
-
-    `If-None-Match: *` refuses to replace an object: on a store without locks, that is what makes a
-    commit atomic.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def options(self) -> dict[str, str]:
-        """What delta-rs needs to reach this store."""
-        return {
-            "AWS_ACCESS_KEY_ID": "a",
-            "AWS_SECRET_ACCESS_KEY": "b",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_port}",
-            "AWS_ALLOW_HTTP": "true",
-            "aws_conditional_put": "etag",
-        }
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers["If-None-Match"] == "*" and self.key in self.objects:
-            self.reply(412)
-        else:
-            self.objects[self.key] = body
-            self.reply(200)
-
-    def do_GET(self) -> None:
-        query = parse_qs(urlsplit(self.path).query)
-        if "list-type" in query:
-            self.reply(200, self.listing(query["prefix"][0], query.get("start-after", [""])[0]))
-        elif self.key not in self.objects:
-            self.reply(404)
-        else:
-            body = self.objects[self.key]
-            span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
-            if span is None:
-                self.reply(200, body)
-            else:
-                first, last = map(int, span.groups())
-                total = f"bytes {first}-{last}/{len(body)}"
-                self.reply(206, body[first : last + 1], content_range=total)
-
-    def do_HEAD(self) -> None:
-        self.reply(200 if self.key in self.objects else 404, self.objects.get(self.key, b""))
-
-    @property
-    def objects(self) -> dict[str, bytes]:
-        assert isinstance(self.server, ObjectStore)
-        return self.server.objects
-
-    @property
-    def key(self) -> str:
-        return unquote(urlsplit(self.path).path)
-
-    def listing(self, prefix: str, start: str) -> bytes:
-        bucket = self.key.rstrip("/") + "/"
-        sizes = {key.removeprefix(bucket): len(self.objects[key]) for key in sorted(self.objects)}
-        found = "".join(
-            f"<Contents><Key>{escape(name)}</Key><Size>{size}</Size><ETag>e</ETag>"
-            "<LastModified>2026-11-21T00:00:00.000Z</LastModified></Contents>"
-            for name, size in sizes.items()
-            if name.startswith(prefix) and name > start
-        )
-        return f"<ListBucketResult>{found}</ListBucketResult>".encode()
-
-    def reply(self, status: int, body: bytes = b"", *, content_range: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", '"e"')
-        self.send_header("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT")
-        if content_range:
-            self.send_header("Content-Range", content_range)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    from pathlib import Path
 
 
 @pytest.fixture
 def store() -> Iterator[ObjectStore]:
-    with ObjectStore() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running_object_store() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -127,8 +31,7 @@ def values_of(store: ObjectStore, warehouse: Warehouse, partition: str) -> list[
     """Read the column `a` of a partition, from the bytes in the store."""
     values: list[object] = []
     for file in warehouse.partition_files("main.t", partition):
-        body = store.objects[file.removeprefix("s3:/")]
-        values += parquet.read_table(BufferReader(body)).column("a").to_pylist()
+        values += parquet.read_table(BufferReader(store.read(file))).column("a").to_pylist()
     return values
 
 
@@ -168,10 +71,120 @@ def test_of_two_writers_of_one_run_to_a_bucket_one_commits(
     assert values_of(store, bucket, "p") == [2]
 
 
-def test_a_bucket_says_that_it_cannot_be_listed(
+def test_duckdb_reads_what_a_bucket_holds(
     bucket: Warehouse, con: duckdb.DuckDBPyConnection
 ) -> None:
-    with pytest.raises(WarehouseError, match=r"s3://bucket/tables cannot be listed.*Name the"):
-        bucket.attach(con)
-    with pytest.raises(WarehouseError, match=r"no table main\.t under s3://bucket/tables\. Check"):
-        bucket.version("main.t")
+    bucket.publish("main.t", con.sql("SELECT 1 AS a"), partition="a/ü %[*]?", run_number=1)
+    bucket.publish("main.t", con.sql("SELECT 2 AS a, 'x' AS b"), partition="b", run_number=1)
+    bucket.publish("other.u", con.sql("SELECT 3 AS c"), partition="b", run_number=1)
+
+    bucket.attach(con)
+
+    assert bucket.tables() == ["main.t", "other.u"]
+    assert con.sql("FROM main.t ORDER BY a").fetchall() == [
+        (1, None, "a/ü %[*]?"),
+        (2, "x", "b"),
+    ]
+    assert con.sql("FROM other.u").fetchall() == [(3, "b")]
+    bucket.attach(con, "main.t", partition="a/ü %[*]?")
+    assert con.sql("SELECT a FROM main.t").fetchall() == [(1,)]
+
+
+def test_the_addresses_of_a_bucket_stay_free_for_others(
+    bucket: Warehouse, con: duckdb.DuckDBPyConnection
+) -> None:
+    bucket.publish("main.t", con.sql("SELECT 1 AS a"), partition="p", run_number=1)
+    bucket.attach(con, "main.t")
+
+    assert con.list_filesystems() == ["warehouse"]
+    assert con.cursor().sql("SELECT a FROM main.t").fetchall() == [(1,)]
+
+
+def test_many_threads_read_one_file_of_a_bucket(
+    store: ObjectStore, bucket: Warehouse, tmp_path: Path, con: duckdb.DuckDBPyConnection
+) -> None:
+    rows = con.sql("SELECT i, i % 7 AS h FROM range(1_500_000) AS _(i)")
+    sums = "SELECT count(*), sum(i), sum(hash(i, h)) FROM main.t"
+    seen = []
+    for warehouse in (Warehouse(tmp_path), bucket):
+        warehouse.publish("main.t", rows, partition="p", run_number=1)
+        with duckdb.connect(config={"threads": 8}) as other:
+            warehouse.attach(other, "main.t")
+            seen.append(other.sql(sums).fetchall())
+
+    assert seen[0] == seen[1]
+    reads = [(method, key) for method, key in store.requests() if key.endswith(".parquet")]
+    # How long a file is stands in the table's log, so the store is not asked for it.
+    assert {method for method, _ in reads} == {"GET", "PUT"}
+
+
+def test_an_older_version_of_a_bucket_is_read(
+    bucket: Warehouse, con: duckdb.DuckDBPyConnection
+) -> None:
+    for number in (1, 2):
+        rows = con.sql(f"SELECT {number} AS a")
+        bucket.publish("main.t", rows, partition="p", run_number=number)
+
+    before = bucket.select(con, "main.t", partition="p", version=0)
+    bucket.attach(con, "main.t")
+
+    assert con.sql(before).fetchall() == [(1, "p")]
+    assert con.sql("FROM main.t").fetchall() == [(2, "p")]
+
+
+def test_what_is_new_in_a_bucket_is_read(bucket: Warehouse, con: duckdb.DuckDBPyConnection) -> None:
+    def take() -> list[tuple[object, ...]]:
+        advance = bucket.attach_new(con, "main.source", target="main.target")
+        new = con.sql("SELECT a FROM main.source ORDER BY a")
+        found = new.fetchall()
+        bucket.publish(
+            "main.target", new, partition="p", run_number=advance.after + 1, advance=advance
+        )
+        return found
+
+    bucket.publish("main.source", con.sql("SELECT 1 AS a"), partition="p", run_number=1)
+    assert take() == [(1,)]
+    rows = con.sql("SELECT i::INTEGER AS a FROM range(1, 3) AS _(i)")
+    bucket.publish("main.source", rows, partition="p", run_number=2)
+    assert take() == [(2,)]
+
+
+def test_a_store_that_refuses_is_told_of_without_a_secret(
+    store: ObjectStore, con: duckdb.DuckDBPyConnection
+) -> None:
+    options = {**store.options, "AWS_SECRET_ACCESS_KEY": "very-secret", "max_retries": "0"}
+    bucket = Warehouse("s3://bucket/tables", storage_options=options)
+    bucket.publish("main.t", con.sql("SELECT 1 AS a"), partition="p", run_number=1)
+    bucket.attach(con, "main.t")
+    store.deny("GET")
+
+    said = []
+    with pytest.raises(duckdb.Error, match=r"part-.*\.parquet") as reading:
+        con.sql("SELECT a FROM main.t").fetchall()
+    said.append(str(reading.value))
+    for use in (bucket.tables, lambda: bucket.attach(con, "main.t")):
+        with pytest.raises(WarehouseError, match="403 Forbidden") as refused:
+            use()
+        said.append(str(refused.value))
+
+    assert "very-secret" not in " ".join(said)
+
+
+def test_a_file_that_is_gone_from_a_bucket_is_named(
+    store: ObjectStore, bucket: Warehouse, con: duckdb.DuckDBPyConnection
+) -> None:
+    bucket.publish("main.t", con.sql("SELECT 1 AS a"), partition="p", run_number=1)
+    [file] = bucket.partition_files("main.t", "p")
+    store.remove(file)
+
+    with pytest.raises(WarehouseError, match=r"main\.t cannot be attached\..*part-.*not found"):
+        bucket.attach(con, "main.t")
+
+
+def test_a_bucket_without_the_table_says_which_there_are(
+    bucket: Warehouse, con: duckdb.DuckDBPyConnection
+) -> None:
+    bucket.publish("main.there", con.sql("SELECT 1 AS a"), partition="p", run_number=1)
+
+    with pytest.raises(WarehouseError, match=r"no table main\.ther under s3://.*main\.there"):
+        bucket.attach(con, "main.ther")

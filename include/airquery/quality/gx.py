@@ -17,10 +17,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from airquery.errors import MissingPackage, QualityError
-from airquery.quality.own_expectations import BATCH, define, raw_connection
+from airquery.quality.own_expectations import BATCH, define, driver_connection, raw_connection
 from airquery.quality.result import ExpectationOutcome
 from airquery.quality.suite import CUSTOM_SQL
 from airquery.quality.unique_count import define_for
+from airquery.warehouse.objects import register
 
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _datasource_type() -> type[SQLDatasource]:
             if self._connection is None:
                 connection = self.engine.connect()
                 self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                register(driver_connection(connection))
             yield self._connection
 
         def close(self) -> None:
@@ -145,6 +147,13 @@ def _datasource_type() -> type[SQLDatasource]:
         @property
         def execution_engine_type(self) -> Any:
             return AirqueryDuckdbEngine
+
+        def get_engine(self) -> Any:
+            """Return the engine that GX looks for the table by, which reads what ours reads."""
+            engine = super().get_engine()
+            with engine.connect() as connection:
+                register(driver_connection(connection))
+            return engine
 
     return AirqueryDuckdbDatasource
 

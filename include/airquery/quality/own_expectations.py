@@ -18,6 +18,7 @@ from airquery_sql import read
 
 if TYPE_CHECKING:
     import duckdb
+    from sqlalchemy import Connection
 
 
 CONFORMS = "expect_column_values_to_conform_to_json_schema"
@@ -151,7 +152,12 @@ def _judged(counted: list[tuple[str | None, str, int]], kwargs: dict[str, Any]) 
 def raw_connection(execution_engine: Any) -> duckdb.DuckDBPyConnection:
     """Return DuckDB's own connection, which the engine keeps."""
     with execution_engine.get_connection() as connection:
-        wrapped = connection.connection.driver_connection
+        return driver_connection(connection)
+
+
+def driver_connection(connection: Connection) -> duckdb.DuckDBPyConnection:
+    """Return DuckDB's own connection, which SQLAlchemy's has."""
+    wrapped: Any = connection.connection.driver_connection
     raw: duckdb.DuckDBPyConnection = getattr(wrapped, "_ConnectionWrapper__c", wrapped)
     return raw
 

@@ -9,6 +9,7 @@ moved by the commit that writes what was read: rows and mark are there together,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airquery.errors import WarehouseError
@@ -16,6 +17,8 @@ from airquery.warehouse.reading import files_of, select_of
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
     from deltalake import DeltaTable
 
@@ -56,11 +59,17 @@ def advance_of(
 
 
 def new_rows(
-    con: duckdb.DuckDBPyConnection, name: TableName, *, now: DeltaTable, before: DeltaTable | None
+    con: duckdb.DuckDBPyConnection,
+    name: TableName,
+    *,
+    now: DeltaTable,
+    before: DeltaTable | None,
+    storage_options: Mapping[str, str] | None,
 ) -> str:
     """Write the SELECT of the rows that are new in one snapshot of a table since another one."""
-    held = files_of(name, now)
-    earlier = [] if before is None else files_of(name, before)
+    listed = partial(files_of, name, storage_options=storage_options)
+    held = listed(now)
+    earlier = [] if before is None else listed(before)
     came = [file for file in held if file not in set(earlier)]
     went = [file for file in earlier if file not in set(held)]
     rows = select_of(con, name, now, came)

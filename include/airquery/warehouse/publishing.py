@@ -50,6 +50,8 @@ _COMMITS_LOOKED_AT = 1_000
 _NOTES = "airquery.notes"
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
+_WAY = re.compile(r"\ATraceback[^\n]*\n(?:[ \t][^\n]*\n)*")
+_NEXT_REASON = re.compile(r"\s*\u21b3\s*")
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +214,7 @@ class Overwrite:
     def _failed(self, error: Exception) -> WarehouseError:
         return WarehouseError(
             f"Table {self.name}: the partition {self.partition!r} was not published, and is as it "
-            f"was before. {_plain(error)}"
+            f"was before. {plain(error)}"
         )
 
 
@@ -242,9 +244,10 @@ def find(name: TableName, uri: str, storage_options: dict[str, str] | None) -> D
         return None
     # An object store that cannot be reached is an OSError.
     except (DeltaError, OSError) as error:
-        raise WarehouseError(f"Table {name} cannot be opened. {_plain(error)}") from error
+        raise WarehouseError(f"Table {name} cannot be opened. {plain(error)}") from error
 
 
-def _plain(error: Exception) -> str:
-    """Return the message without the stack and the colours that delta-rs adds to some."""
-    return _COLOUR.sub("", str(error).partition("\n   0: ")[0])
+def plain(error: Exception) -> str:
+    """Return the message in one line: without colours, a stack or the way through Python."""
+    text = _COLOUR.sub("", str(error)).partition("\n   0: ")[0]
+    return _NEXT_REASON.sub(": ", _WAY.sub("", text)).strip()

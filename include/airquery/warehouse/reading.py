@@ -13,11 +13,14 @@ from urllib.parse import unquote, urlparse
 
 from airquery.errors import WarehouseError
 from airquery.quoting import literal, quoted
+from airquery.warehouse import objects
 from airquery.warehouse.names import PARTITION_COLUMN, TableName
 from airquery.warehouse.types import read_as
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
     from deltalake import DeltaTable
 
@@ -43,7 +46,13 @@ def predicate_of(partition: str) -> str:
     return f"{PARTITION_COLUMN} = {literal(partition)}"
 
 
-def files_of(name: TableName, table: DeltaTable, partition: str | None = None) -> list[str]:
+def files_of(
+    name: TableName,
+    table: DeltaTable,
+    partition: str | None = None,
+    *,
+    storage_options: Mapping[str, str] | None,
+) -> list[str]:
     """List the files of the snapshot, or of one partition of it, as DuckDB can open them."""
     if partition is None:
         uris = table.file_uris()
@@ -53,7 +62,7 @@ def files_of(name: TableName, table: DeltaTable, partition: str | None = None) -
         raise WarehouseError(f"Table {name} is not partitioned by {PARTITION_COLUMN}.")
     where = urlparse(table.table_uri)
     if where.scheme != "file":
-        return uris
+        return objects.names_of(table, uris, storage_options)
     # delta-rs percent-encodes the folder of a local table, which is no longer the folder's name.
     folder = Path(unquote(where.path))
     return [str(folder / uri.removeprefix(where.path)) for uri in uris]
@@ -64,6 +73,8 @@ def select_of(
 ) -> str:
     """Write the SELECT that gives the rows of these files with the table's columns and types."""
     check_readable(name, table)
+    if urlparse(table.table_uri).scheme != "file":
+        objects.register(con)
     keys = table.metadata().partition_columns
     # delta-rs puts a merged column anywhere; the partition comes last, whatever the table's age.
     fields = sorted(table.schema().fields, key=lambda field: field.name in keys)

@@ -63,7 +63,13 @@ class Staging:
     def select(self, con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
         """Write the SELECT of the rows of these parts, none of which is missing."""
         table = DeltaTable(self.uri, storage_options=self.storage_options)
-        files = [file for part in parts for file in files_of(self.name, table, part.staged)]
+        files = [
+            file
+            for part in parts
+            for file in files_of(
+                self.name, table, part.staged, storage_options=self.storage_options
+            )
+        ]
         return select_of(con, self.name, table, files)
 
     def advance(self, split: int) -> Advance:

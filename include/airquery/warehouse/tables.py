@@ -21,8 +21,9 @@ from airquery.quoting import quoted
 from airquery.warehouse.drift import SchemaChange, changes
 from airquery.warehouse.increments import Advance, advance_of, new_rows
 from airquery.warehouse.names import PARTITION_COLUMN, TableName, check_partition, local_root
+from airquery.warehouse.objects import address_of, folders
 from airquery.warehouse.parts import staging_of
-from airquery.warehouse.publishing import Overwrite, Publication, find
+from airquery.warehouse.publishing import Overwrite, Publication, find, plain
 from airquery.warehouse.reading import files_of, select_of
 from airquery.warehouse.rows import stored_columns
 from airquery.warehouse.staging import Staging
@@ -30,7 +31,7 @@ from airquery.warehouse.types import read_as
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -53,18 +54,20 @@ class Warehouse:
         return f"Warehouse({self._root!r})"
 
     def tables(self) -> list[str]:
-        """List the tables as `schema.table`, sorted. An object store cannot be listed."""
-        if self._folder is None:
-            raise WarehouseError(
-                f"The tables under {self._root} cannot be listed, because it is an object store. "
-                "Name the tables."
+        """List the tables as `schema.table`, sorted."""
+        try:
+            return sorted(
+                text
+                for schema, table in self._folders()
+                if _is_name(text := f"{schema}.{table}")
+                and DeltaTable.is_deltatable(
+                    f"{self._root}/{schema}/{table}", self._storage_options
+                )
             )
-        names = []
-        for log in self._folder.glob("*/*/_delta_log"):
-            text = f"{log.parent.parent.name}.{log.parent.name}"
-            if _is_name(text) and DeltaTable.is_deltatable(str(log.parent)):
-                names.append(text)
-        return sorted(names)
+        except (DeltaError, OSError) as error:
+            raise WarehouseError(
+                f"The tables under {self._root} cannot be listed. {plain(error)}"
+            ) from error
 
     def attach(
         self,
@@ -76,7 +79,7 @@ class Warehouse:
         """Make each table a view `schema.table` of the connection: its rows as they are now.
 
         All tables when none is named. With `partition`, each view has only that one's rows. The
-        views are made in the attached database `catalog`, or in the current one. For an object store the connection needs DuckDB's `httpfs` extension and a secret.
+        views are made in the attached database `catalog`, or in the current one.
         """
         place = "" if catalog is None else f"{quoted(catalog)}."
         for text in tables or self.tables():
@@ -85,11 +88,11 @@ class Warehouse:
                 check_partition(name, partition)
             table = self._open(name)
             try:
-                select = select_of(con, name, table, files_of(name, table, partition))
+                select = self._select(con, name, table, partition)
                 con.execute(f"CREATE SCHEMA IF NOT EXISTS {place}{quoted(name.schema)}")
                 con.execute(f"CREATE OR REPLACE VIEW {place}{name.sql} AS {select}")
             except duckdb.Error as error:
-                raise WarehouseError(f"Table {name} cannot be attached. {error}") from error
+                raise WarehouseError(f"Table {name} cannot be attached. {plain(error)}") from error
 
     def attach_new(
         self,
@@ -112,7 +115,9 @@ class Warehouse:
             if advance.after != now.version():
                 now.load_as_version(advance.after)
             before = None if advance.before is None else self._at(name, advance.before)
-            select = new_rows(con, name, now=now, before=before)
+            select = new_rows(
+                con, name, now=now, before=before, storage_options=self._storage_options
+            )
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.schema)}")
             con.execute(f"CREATE OR REPLACE VIEW {name.sql} AS {select}")
         except (duckdb.Error, DeltaError, OSError) as error:
@@ -138,10 +143,10 @@ class Warehouse:
         try:
             if version is not None:
                 opened.load_as_version(version)
-            return select_of(con, name, opened, files_of(name, opened, partition))
+            return self._select(con, name, opened, partition)
         except (duckdb.Error, DeltaError, OSError) as error:
             at = "" if version is None else f" at version {version}"
-            raise WarehouseError(f"Table {name} cannot be read{at}. {error}") from error
+            raise WarehouseError(f"Table {name} cannot be read{at}. {plain(error)}") from error
 
     def staging(self, table: str, partition: str) -> Staging:
         """Return the place where parts of one partition are kept until they are merged."""
@@ -194,7 +199,7 @@ class Warehouse:
         """List the Parquet files of one partition; none if it has no rows."""
         name = TableName.parse(table)
         check_partition(name, partition)
-        return files_of(name, self._open(name), partition)
+        return [*map(address_of, self._files(name, self._open(name), partition))]
 
     def address(self, table: str) -> str:
         """Return where a table is or would be, as a URL."""
@@ -219,6 +224,12 @@ class Warehouse:
         """Return the number of the table's last commit."""
         return self._open(TableName.parse(table)).version()
 
+    def _folders(self) -> Iterable[tuple[str, str]]:
+        if self._folder is None:
+            return folders(self._root, self._storage_options)
+        logs = self._folder.glob("*/*/_delta_log")
+        return ((log.parent.parent.name, log.parent.name) for log in logs)
+
     def _overwrite(
         self,
         table: str,
@@ -240,6 +251,18 @@ class Warehouse:
             notes=notes or {},
         )
 
+    def _select(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: TableName,
+        table: DeltaTable,
+        partition: str | None,
+    ) -> str:
+        return select_of(con, name, table, self._files(name, table, partition))
+
+    def _files(self, name: TableName, table: DeltaTable, partition: str | None) -> list[str]:
+        return files_of(name, table, partition, storage_options=self._storage_options)
+
     def _at(self, name: TableName, version: int) -> DeltaTable:
         return DeltaTable(self._uri(name), version=version, storage_options=self._storage_options)
 
@@ -249,9 +272,17 @@ class Warehouse:
     def _open(self, name: TableName) -> DeltaTable:
         table = find(name, self._uri(name), self._storage_options)
         if table is None:
-            hint = suggestion(str(name), self.tables()) if self._folder else "Check its name."
-            raise UnknownTable(f"There is no table {name} under {self._root}. {hint}")
+            raise UnknownTable(
+                f"There is no table {name} under {self._root}. {self._others_than(name)}"
+            )
         return table
+
+    def _others_than(self, name: TableName) -> str:
+        try:
+            return suggestion(str(name), self.tables())
+        except WarehouseError:
+            # Who may read objects of a store may not always list them.
+            return "Check its name."
 
 
 def _is_name(text: str) -> bool:
