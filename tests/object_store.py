@@ -80,11 +80,11 @@ class Server(ThreadingHTTPServer):
     commit atomic.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.objects: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.denied: list[str] = []
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(address, Handler)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -185,7 +185,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = Server()
+    # In a container it is given where to listen.
+    server = Server(("0.0.0.0", int(sys.argv[1]))) if sys.argv[1:] else Server()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -50,6 +50,16 @@ def environment(service: str) -> dict[str, str]:
     return dict(SERVICES[service].get("environment", {}))
 
 
+def warehouse(name: str) -> dict[str, str]:
+    """Return what a file of `include/warehouse/` adds to the environment of Airflow's services."""
+    [said] = {SERVICES[service]["env_file"] for service in AIRFLOW}
+    file = ROOT / said.replace("${AIRQUERY_WAREHOUSE_FILE:-folder}", name)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return {
+        key: value for key, _, value in (line.partition("=") for line in lines if line[0] != "#")
+    }
+
+
 def mounts(service: str) -> dict[str, str]:
     """Return what stands where in a service, by the place."""
     named = [one.split(":") for one in SERVICES[service]["volumes"] if ":" in one]
@@ -70,6 +80,7 @@ def test_the_parts_of_airflow_and_the_models_are_there() -> None:
         "serve",
         "airflow-cli",
         "vllm",
+        "objects",
     }
     assert {name: SERVICES[name]["command"][:3] for name in AIRFLOW} == {
         "airflow-init": ["airflow", "db", "migrate"],
@@ -115,7 +126,7 @@ def test_a_health_check_in_python_is_python() -> None:
     checks = {name: SERVICES[name]["healthcheck"]["test"] for name in LASTING}
     scripts = {name: check[3] for name, check in checks.items() if check[2:3] == ["-c"]}
 
-    assert set(checks) - set(scripts) == {"postgres", "redis"}
+    assert set(checks) - set(scripts) == {"postgres", "redis", "objects"}
     for name, script in scripts.items():
         compile(script, name, "exec")
 
@@ -264,7 +275,7 @@ def test_what_the_settings_name_inside_the_containers_is_mounted_there() -> None
         file = name.replace("${AIRQUERY_ENDPOINT_FILE:-local}", profile)
         assert (ROOT / "include" / file).is_file()
     assert mounted[settings["AIRQUERY_HOME"]] == "airquery-home"
-    assert settings["AIRQUERY_WAREHOUSE"].startswith(settings["AIRQUERY_HOME"])
+    assert warehouse("folder")["AIRQUERY_WAREHOUSE"].startswith(settings["AIRQUERY_HOME"])
     assert "PYTHONPATH" not in settings
 
 
@@ -278,6 +289,32 @@ def test_the_endpoints_of_a_gpu_are_the_same_but_for_the_chat_model() -> None:
     assert chat["model"] == command[command.index("--served-model-name") + 1]
     assert chat["base_url"].endswith(f"vllm:{command[command.index('--port') + 1]}}}/v1")
     assert environment("vllm")["VLLM_API_KEY"] == environment("serve")["AIRQUERY_SERVE_TOKEN"]
+
+
+def test_the_object_store_is_where_the_warehouse_looks_for_it() -> None:
+    settings, store = warehouse("objects"), SERVICES["objects"]
+
+    [port] = [one.removeprefix("-s3.port=") for one in store["command"] if "s3.port" in one]
+    assert settings["AIRQUERY_WAREHOUSE"].startswith("s3://")
+    assert settings["AWS_ENDPOINT_URL"] == f"http://objects:{port}"
+    assert f"http://127.0.0.1:{port}/" in store["healthcheck"]["test"][-1]
+    assert not set(settings) & set(environment("airflow-worker"))
+
+
+def test_the_object_store_has_the_keys_of_the_tasks_and_none_of_its_own() -> None:
+    names = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+    assert environment("objects") == {name: f"${{{name}:-}}" for name in names}
+    # A name without a value hands on what Compose finds under it.
+    assert {name for name, value in warehouse("objects").items() if not value} == names
+    script = SERVICES["objects"]["entrypoint"][2].replace("$$", "$")
+    for missing in names:
+        keys = dict.fromkeys(names - {missing}, "x")
+        ran = subprocess.run(
+            ["sh", "-euc", script, "objects"], env=keys, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode != 0
+        assert f"{missing}: is not set, see docker-compose.yml" in ran.stderr
 
 
 def test_the_model_server_listens_where_the_endpoints_point() -> None:
@@ -316,8 +353,9 @@ def test_make_ui_and_the_containers_tell_airquery_the_same_things() -> None:
 
     # `make ui` listens on loopback: it passes a token on that the environment holds, and needs none.
     # Its journal is the default one.
+    told_containers = environment("airflow-scheduler") | warehouse("folder")
     assert told | {"AIRQUERY_SERVE_TOKEN", "AIRQUERY_JOURNAL"} == {
-        name for name in environment("airflow-scheduler") if name.startswith("AIRQUERY_")
+        name for name in told_containers if name.startswith("AIRQUERY_")
     }
 
 
