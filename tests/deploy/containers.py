@@ -112,6 +112,18 @@ class Containers:
         assert code != 0, said
         return said
 
+    def use_object_store(self) -> None:
+        """Start again what the profile `objects` changes: the warehouse is then in its store."""
+        keys = {
+            f"AWS_{name}": secrets.token_hex(16) for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+        }
+        said = self._file.read_text(encoding="utf-8")
+        more = lines_of({"AIRQUERY_WAREHOUSE_FILE": "objects", **keys})
+        self._file.write_text(said + more, encoding="utf-8")
+        self._compose += ["--profile", "objects"]
+        self("up", "-d", "--no-build")
+        self._log_in()
+
     def containers(self) -> dict[str, dict[str, Any]]:
         """Return what the engine knows of each service's container."""
         ids = self("ps", "-q").split()

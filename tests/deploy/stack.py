@@ -46,6 +46,11 @@ psycopg2.connect(address).close()
 psycopg2.connect(address.rpartition("/")[0] + "/airflow")
 """
 
+LIST_TABLES = """
+import airquery
+print(*airquery.Warehouse(airquery.Settings.read().warehouse).tables())
+"""
+
 
 @pytest.fixture(scope="module")
 def containers() -> Iterator[Containers]:
@@ -53,11 +58,11 @@ def containers() -> Iterator[Containers]:
         yield containers
 
 
-@pytest.mark.parametrize("profile", ["debug", "gpu"])
+@pytest.mark.parametrize("profile", ["debug", "gpu", "objects"])
 def test_compose_reads_every_profile_and_starts_none_by_itself(
     containers: Containers, profile: str
 ) -> None:
-    more = {"debug": "airflow-cli", "gpu": "vllm"}[profile]
+    more = {"debug": "airflow-cli", "gpu": "vllm", "objects": "objects"}[profile]
 
     assert more in containers("--profile", profile, "config", "--services").split()
     assert more not in containers.containers()
@@ -153,3 +158,14 @@ def test_no_secret_stands_in_the_arguments_of_a_process(containers: Containers) 
 
 def test_the_journals_role_can_be_made_again(containers: Containers) -> None:
     assert "ALTER ROLE" in containers("run", "--rm", "journal-init")
+
+
+def test_the_warehouse_may_be_in_the_object_store_of_its_profile(containers: Containers) -> None:
+    kept = answers(containers)
+    containers.use_object_store()
+
+    assert containers.run_dag(DAG, partition=DAY) == "success"
+
+    tables = containers.inside("airflow-worker", "python", "-c", LIST_TABLES).split()
+    assert {"reviews.answers", "reviews.opinions", "reviews.evaluation"} <= set(tables)
+    assert answers(containers) == kept
