@@ -11,9 +11,11 @@ import pytest
 import airquery
 from airquery.errors import WarehouseError
 from airquery.warehouse.parts import Part, staging_of
+from tests.object_store import running_object_store
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DAYS = ("2026-10-03", "2026-10-04")
@@ -22,6 +24,15 @@ DAYS = ("2026-10-03", "2026-10-04")
 @pytest.fixture
 def warehouse(tmp_path: Path) -> airquery.Warehouse:
     return airquery.Warehouse(tmp_path)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[airquery.Warehouse]:
+    if request.param == "folder":
+        yield airquery.Warehouse(tmp_path)
+        return
+    with running_object_store() as store:
+        yield airquery.Warehouse("s3://bucket/tables", storage_options=store.options)
 
 
 def parts(partition: str, *, rows: int = 5) -> list[Part]:
@@ -49,15 +60,15 @@ def stage(warehouse: airquery.Warehouse, part: Part) -> None:
 
 
 def test_parts_are_removed_while_those_of_another_partition_are_written(
-    warehouse: airquery.Warehouse,
+    anywhere: airquery.Warehouse,
 ) -> None:
     gone, kept = parts(DAYS[0]), parts(DAYS[1])
     for part in gone:
-        stage(warehouse, part)
-    old, new = (warehouse.staging("s.answers", day) for day in DAYS)
+        stage(anywhere, part)
+    old, new = (anywhere.staging("s.answers", day) for day in DAYS)
 
     with ThreadPoolExecutor() as pool:
-        writing = [pool.submit(stage, warehouse, part) for part in kept]
+        writing = [pool.submit(stage, anywhere, part) for part in kept]
         old.remove(until=17)
         for written in writing:
             written.result()
