@@ -96,9 +96,10 @@ class Containers:
         """Run a command in a service's container; return what it printed."""
         return self("exec", "-T", service, *command)
 
-    def fails_inside(self, service: str, *command: str) -> str:
-        """Run a command that is to fail; return what it printed."""
-        code, said = self._run(*self._compose, "exec", "-T", service, *command)
+    def fails_inside(self, service: str, *command: str, user: str | None = None) -> str:
+        """Run a command that is to fail, as the image's user or another; return what it printed."""
+        who = () if user is None else ("--user", user)
+        code, said = self._run(*self._compose, "exec", "-T", *who, service, *command)
         assert code != 0, said
         return said
 
@@ -129,8 +130,9 @@ class Containers:
             time.sleep(2)
 
     def memory_mb(self) -> dict[str, float]:
-        """Return what each container holds, as the engine counts it."""
-        ids = {one["Id"]: name for name, one in self.containers().items()}
+        """Return what each running container holds, as the engine counts it."""
+        found = self.containers().items()
+        ids = {one["Id"]: name for name, one in found if one["State"]["Running"]}
         line = "{{.ID}} {{.MemUsage}}"
         command = ["docker", "stats", "--no-stream", "--no-trunc", "--format", line, *ids]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
