@@ -74,6 +74,8 @@ class Containers:
             # Images that are there already, such as those of the latest try, are taken as they are.
             if "BUILT" not in os.environ:
                 self("build", *self._built)
+            # What an earlier try, whose end was cut off, may have left.
+            self._take_away()
             self("up", "-d", "--no-build")
             self._log_in()
         except BaseException:
@@ -83,7 +85,7 @@ class Containers:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-        self("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        self._take_away()
         self._folder.cleanup()
 
     def __call__(self, *arguments: str) -> str:
@@ -115,7 +117,7 @@ class Containers:
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """Return what the engine knows of each service's container."""
-        ids = self("ps", "-q").split()
+        ids = self("ps", "--all", "-q").split()
         found = subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True)
         key = "com.docker.compose.service"
         return {one["Config"]["Labels"][key]: one for one in json.loads(found.stdout)}
@@ -158,6 +160,9 @@ class Containers:
                 return state
             assert time.monotonic() < until, f"{dag} is {state}.\n{self('logs', '--tail', '60')}"
             time.sleep(1)
+
+    def _take_away(self) -> None:
+        self("down", "--volumes", "--remove-orphans", "--timeout", "5")
 
     @staticmethod
     def _run(*command: str) -> tuple[int, str]:
