@@ -86,7 +86,7 @@ test-airflow-3.2: $(AIRFLOW_32)
 	@$(AIRFLOW_32)/bin/python -m pytest -q -p no:cacheprovider $(ARGS) tests/operators tests/dags
 
 ## test-deploy   docker-compose.yml in a real engine (root, Docker, Compose): built, healthy, a DAG run;
-##         10 minutes the first time. FROM_REGISTRY=1 with the real images of PostgreSQL and Redis, else
+##         11 minutes the first time. FROM_REGISTRY=1 with the real images of PostgreSQL and Redis, else
 ##         with what Debian's packages make
 test-deploy: $(INSTALLED)
 	@tests/deploy/engine $(VENV)/python -m pytest -q -p no:cacheprovider $(ARGS) tests/deploy/stack.py

@@ -74,6 +74,8 @@ class Containers:
             # Images that are there already, such as those of the latest try, are taken as they are.
             if "BUILT" not in os.environ:
                 self("build", *self._built)
+            # What an earlier try, whose end was cut off, may have left.
+            self._take_away()
             self("up", "-d", "--no-build")
             self._log_in()
         except BaseException:
@@ -83,7 +85,7 @@ class Containers:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-        self("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        self._take_away()
         self._folder.cleanup()
 
     def __call__(self, *arguments: str) -> str:
@@ -96,9 +98,10 @@ class Containers:
         """Run a command in a service's container; return what it printed."""
         return self("exec", "-T", service, *command)
 
-    def fails_inside(self, service: str, *command: str) -> str:
-        """Run a command that is to fail; return what it printed."""
-        code, said = self._run(*self._compose, "exec", "-T", service, *command)
+    def fails_inside(self, service: str, *command: str, user: str | None = None) -> str:
+        """Run a command that is to fail, as the image's user or another; return what it printed."""
+        who = () if user is None else ("--user", user)
+        code, said = self._run(*self._compose, "exec", "-T", *who, service, *command)
         assert code != 0, said
         return said
 
@@ -126,7 +129,7 @@ class Containers:
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """Return what the engine knows of each service's container."""
-        ids = self("ps", "-q").split()
+        ids = self("ps", "--all", "-q").split()
         found = subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True)
         key = "com.docker.compose.service"
         return {one["Config"]["Labels"][key]: one for one in json.loads(found.stdout)}
@@ -141,8 +144,9 @@ class Containers:
             time.sleep(2)
 
     def memory_mb(self) -> dict[str, float]:
-        """Return what each container holds, as the engine counts it."""
-        ids = {one["Id"]: name for name, one in self.containers().items()}
+        """Return what each running container holds, as the engine counts it."""
+        found = self.containers().items()
+        ids = {one["Id"]: name for name, one in found if one["State"]["Running"]}
         line = "{{.ID}} {{.MemUsage}}"
         command = ["docker", "stats", "--no-stream", "--no-trunc", "--format", line, *ids]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -168,6 +172,9 @@ class Containers:
                 return state
             assert time.monotonic() < until, f"{dag} is {state}.\n{self('logs', '--tail', '60')}"
             time.sleep(1)
+
+    def _take_away(self) -> None:
+        self("down", "--volumes", "--remove-orphans", "--timeout", "5")
 
     @staticmethod
     def _run(*command: str) -> tuple[int, str]:
