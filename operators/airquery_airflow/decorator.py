@@ -63,12 +63,9 @@ class AIQueryDecoratedOperator(DecoratedOperator, AIQueryOperator):
             sql=SET_DURING_EXECUTION,
             **kwargs,
         )
-        # As written: what a mapped task would write is known before it is rendered.
-        self._written = (self.table, self.partition)
 
     def execute(self, context: Context) -> Any:
         """Call the function, render what it returned, and run it."""
-        self._check_place(context)
         known: dict[str, Any] = {**context, **self.op_kwargs}
         named = determine_kwargs(self.python_callable, self.op_args, known)
         returned = self.python_callable(*self.op_args, **named)
@@ -81,18 +78,6 @@ class AIQueryDecoratedOperator(DecoratedOperator, AIQueryOperator):
             )
         self.sql = sql
         return super().execute(context)
-
-    def _check_place(self, context: Context) -> None:
-        """Refuse instances of a mapped task that would overwrite each other's partition."""
-        if (context["ti"].map_index or 0) < 0:
-            return
-        if any("map_index" in text or "op_kwargs" in text for text in self._written):
-            return
-        raise AirflowFailException(
-            f"Task {self.task_id!r} is mapped, and all its instances would write the partition "
-            f"{self.partition!r} of {self.table!r}. Give each its own, such as "
-            "partition='{{ dag_run.partition_key or ds }}/{{ ti.map_index }}'."
-        )
 
 
 def ai_query_task(

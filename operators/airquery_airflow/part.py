@@ -38,6 +38,7 @@ class AIQueryPartOperator(AIQueryOperator):
         super().__init__(**kwargs)
         check_not_planned(dry_run=self.only_plan)
         self.part = part
+        self._written["part"] = part
 
     @contextmanager
     def session(

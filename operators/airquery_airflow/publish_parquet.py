@@ -46,6 +46,7 @@ class PublishParquetOperator(TableTask):
         super().__init__(**kwargs)
         self.path = path
         self.sql = sql
+        self._written["path"] = path
 
     def write(self) -> Manifest:
         """Write the file."""

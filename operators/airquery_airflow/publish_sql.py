@@ -49,6 +49,7 @@ class PublishSQLOperator(TableTask):
         self.target = target
         self.sql = sql
         self.create = create
+        self._written |= {"conn_id": conn_id, "target": target}
         self._database: Database | None = None
 
     def write(self) -> Manifest:

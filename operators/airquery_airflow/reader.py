@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import duckdb
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import airquery
-from airquery import quoting
+from airquery.quoting import NotWritable, quoted, written
 from airquery_airflow.declared import check_header, check_keys
 from airquery_airflow.formats import DEFAULTS, READERS, SUFFIXES, Format, suffix_of
 from airquery_airflow.object_store import download, is_object
 
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # No text holds it, so it makes one column of a whole line.
 _NO_DELIMITER = "\x01"
@@ -119,25 +121,6 @@ class Reader:
         return files
 
 
-def literal(value: object) -> str:
-    """Write a Python value as SQL."""
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            return quoting.literal(value)
-        case Mapping():
-            pairs = (f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
-            return "{" + ", ".join(pairs) + "}"
-        case Sequence():
-            return "[" + ", ".join(literal(item) for item in value) + "]"
-    raise AirflowFailException(f"A reader's option cannot be a {type(value).__name__}.")
-
-
 def _create_view(
     connection: duckdb.DuckDBPyConnection,
     function: str,
@@ -149,10 +132,12 @@ def _create_view(
 
 
 def _call(function: str, files: Sequence[str], arguments: Mapping[str, object]) -> str:
-    given = ", ".join(
-        f"{quoting.quoted(name)} = {literal(value)}" for name, value in arguments.items()
-    )
-    return f"{function}({literal(files)}{given and ', '}{given})"
+    try:
+        given = ", ".join(f"{quoted(name)} = {written(value)}" for name, value in arguments.items())
+    except NotWritable as problem:
+        kind = type(problem.value).__name__
+        raise AirflowFailException(f"A reader's option cannot be a {kind}.") from None
+    return f"{function}({written(files)}{given and ', '}{given})"
 
 
 def _matching(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airquery_airflow.mapped import check_places
 from airquery_airflow.told_task import ToldTask, check_partition
 
 
@@ -48,6 +49,12 @@ class TableTask(ToldTask):
     ) -> None:
         super().__init__(**kwargs)
         self.duckdb_config = duckdb_config
+        # As the DAG says it: whether instances of a mapped task differ shows before it is rendered.
+        self._written: dict[str, object] = {
+            "table": self.table,
+            "partition": self.partition,
+            "warehouse": self.warehouse,
+        }
 
     @abstractmethod
     def write(self) -> Manifest | Planned:
@@ -56,6 +63,7 @@ class TableTask(ToldTask):
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the partition; return its manifest."""
         with self.telling(context):
+            check_places(self, context, self._written)
             self._run_number = int(context["ti"].start_date.timestamp() * 1_000_000)
             manifest = self.write()
         log.info("%s", manifest)

@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 import airquery
 from airquery_airflow.compat import has_left, state_store
 from airquery_airflow.lineage import Lineage
+from airquery_airflow.mapped import DEFAULT_PARTITION
 from airquery_airflow.progress import Progress
 from airquery_airflow.recording import Recording
 
@@ -63,7 +64,7 @@ class ToldTask(BaseOperator):
         self,
         *,
         table: str,
-        partition: str = "{{ dag_run.partition_key or ds }}",
+        partition: str = DEFAULT_PARTITION,
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:

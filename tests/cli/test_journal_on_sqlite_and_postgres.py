@@ -71,6 +71,22 @@ def test_a_batch_job_is_shown_and_can_be_forgotten(command: Command, url: str) -
     assert (again.code, again.err) == (1, "The journal has no batch job j1.\n")
 
 
+def test_find_prints_the_keys_of_answers_that_hold_a_text(command: Command, url: str) -> None:
+    with closing(opened(url)) as journal:
+        journal.append(record(2, b'{"a": "sch\\u00f6n \\"so\\""}'))
+    first, third = (f"{KEYS[n].hex()}  1970-01-01 00:00:01 UTC  e" for n in (0, 2))
+
+    assert command("journal", "find", "red").out == f"{first}\n"
+    assert command("journal", "find", 'schön "so"').out == f"{third}\n"
+    every = command("journal", "find", '"a"').out.splitlines()
+    assert [line[:64] for line in sorted(every)] == [KEYS[n].hex() for n in range(3)]
+    some = command("journal", "find", '"a"', "--limit", "1")
+    assert len(some.out.splitlines()) == 1
+    assert some.err == "There are more than 1: give more of the text, or --limit.\n"
+    missing = command("journal", "find", "blue")
+    assert (missing.code, missing.err) == (1, "No answer in the journal holds 'blue'.\n")
+
+
 @pytest.mark.usefixtures("url")
 def test_show_writes_one_answer_without_control_characters(command: Command) -> None:
     ended = command("journal", "show", KEYS[0].hex())

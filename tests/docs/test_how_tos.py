@@ -88,7 +88,16 @@ def test_every_page_is_run_or_says_why_not() -> None:
 def test_the_commands_of_a_page_run_as_they_stand(
     place: dict[str, str], tmp_path: Path, page: str
 ) -> None:
-    walkthrough.run(walkthrough.blocks(HOW_TO / f"{page}.md"), tmp_path, place, within_s=600)
+    steps = walkthrough.blocks(HOW_TO / f"{page}.md")
+
+    printed = walkthrough.run(steps, tmp_path, place, within_s=600)
+
+    said = [
+        (line, line in text)
+        for step, text in zip(steps, printed, strict=True)
+        for line in step.expected
+    ]
+    assert said == [(line, True) for line, _ in said] != []
 
 
 def fenced(page: str, language: str) -> list[str]:

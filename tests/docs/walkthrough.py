@@ -78,8 +78,13 @@ def quick_commands(folder: Path) -> Iterator[dict[str, str]]:
             serving.kill()
 
 
-def run(steps: Sequence[Block], folder: Path, environ: Mapping[str, str], within_s: float) -> None:
-    """Run blocks in one shell. Raises `AssertionError` with what was printed if one is not as said."""
+def run(
+    steps: Sequence[Block], folder: Path, environ: Mapping[str, str], within_s: float
+) -> list[str]:
+    """Run blocks in one shell; return what each printed.
+
+    Raises `AssertionError` with what was printed if one is not as said.
+    """
     program = "".join(f"printf '{MARK}'\n{step.commands}" for step in steps)
     # Jobs in groups of their own, as in a terminal: they can be interrupted, and are ended here.
     script = f"set -meuo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n{program}"
@@ -100,3 +105,4 @@ def run(steps: Sequence[Block], folder: Path, environ: Mapping[str, str], within
         missing = [wanted for wanted in step.expected if not any(wanted in line for line in lines)]
         assert not missing, f"{step.commands}\nprinted\n{said}\nand not {missing}"
     assert (done.returncode, len(printed)) == (0, len(steps)), done.stdout
+    return printed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 
 
-@pytest.mark.parametrize(("page", "task"), [("budget", "infer"), ("schema-change", "ingest")])
-def test_the_task_of_a_page_can_be_made(page: str, task: str, dag: DAG) -> None:
+@pytest.mark.parametrize(
+    ("page", "task", "says"),
+    [
+        ("budget", "infer", {"table": "reviews.answers", "approve_above": {"money": 1}}),
+        ("schema-change", "ingest", {"table": "reviews.received", "on_schema_change": "evolve"}),
+    ],
+)
+def test_the_task_of_a_page_can_be_made(
+    page: str, task: str, says: dict[str, Any], dag: DAG
+) -> None:
     [text] = re.findall(r"```python\n(.*?)```", (HOW_TO / f"{page}.md").read_text(), re.DOTALL)
 
     with dag:
         exec(text, {})  # noqa: S102 - it is what the page says
 
     assert dag.task_ids == [task]
+    made = dag.get_task(task)
+    assert {name: getattr(made, name) for name in says} == says
 
 
 def test_the_options_of_the_backfills_are_there() -> None:
@@ -33,4 +43,7 @@ def test_the_options_of_the_backfills_are_there() -> None:
     app.command()(backfill)
     known = {name for one in typer.main.get_command(app).params for name in one.opts}
 
-    assert set(re.findall(r"--[a-z-]+", (HOW_TO / "backfill.md").read_text())) <= known
+    shown = set(re.findall(r"--[a-z-]+", (HOW_TO / "backfill.md").read_text()))
+
+    assert shown
+    assert shown - known == set()

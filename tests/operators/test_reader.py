@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -160,3 +161,14 @@ def test_a_url_that_does_not_answer_is_an_error_with_its_address(
 ) -> None:
     with EndpointServer() as server, pytest.raises(Unreachable, match=server.url):
         Reader(sources=[f"{server.url}/a.csv"]).create_view(connection, folder=tmp_path)
+
+
+def test_an_option_that_sql_has_no_value_for_is_refused_by_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n\n1\n")
+    reader = Reader(sources=[str(tmp_path / "a.csv")], options={"nullstr": [date(2026, 10, 3)]})
+
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(AirflowFailException, match=r"^A reader's option cannot be a date\.$"),
+    ):
+        reader.create_view(connection, folder=tmp_path)

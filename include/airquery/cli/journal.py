@@ -1,15 +1,17 @@
-"""`airquery journal stats | show | prune | export`: look at paid answers, and let old ones go.
+"""`airquery journal stats | find | show | prune | export`: look at paid answers, and let old ones go.
 
 What is removed will be paid for again when it is asked again; no result is wrong without it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +74,29 @@ def show_stats(*, where: Where = None) -> None:
         typer.echo(harmless(_submitted(job)))
 
 
+@journal.command("find")
+def find_records(
+    text: Annotated[str, typer.Argument(help="A part of the answer, as you have it.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="The most keys to print.")] = 20,
+    where: Where = None,
+) -> None:
+    """Print the keys of the answers that hold a text, for `show`; all answers are looked through."""
+    # A reply is JSON as a rule, in which a text may be escaped.
+    spelled = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    wanted = [one.encode() for one in spelled]
+    with closing(_opened(where)) as opened:
+        holding = (one for one in opened.records() if any(part in one.body for part in wanted))
+        found = list(islice(holding, limit + 1))
+    for one in found[:limit]:
+        typer.echo(harmless(f"{one.key.hex()}  {_date(one.created_at)}  {one.endpoint}"))
+    if len(found) > limit:
+        typer.echo(f"There are more than {limit}: give more of the text, or --limit.", err=True)
+    if not found:
+        typer.echo(harmless(f"No answer in the journal holds {text!r}."), err=True)
+        raise typer.Exit(1)
+
+
 @journal.command("show")
 def show_record(
     key: Annotated[str, typer.Argument(help="The request's key: 64 hexadecimal digits.")],
@@ -80,7 +105,9 @@ def show_record(
 ) -> None:
     """Show one answer as it came over the wire."""
     if not _KEY.fullmatch(key):
-        raise typer.BadParameter("A key is 64 hexadecimal digits, as `export` writes them.")
+        raise typer.BadParameter(
+            "A key is 64 hexadecimal digits, as `airquery journal find` prints them."
+        )
     with closing(_opened(where)) as opened:
         found = opened.get_many([bytes.fromhex(key)])
     if not found:

@@ -6,7 +6,6 @@ first column that has another value in every row, the first one of dates.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,12 +120,10 @@ def _format(path: Path) -> Format:
 
 
 def _reader(path: Path, kind: Format) -> str:
-    options = "".join(f", {name} = {_written(value)}" for name, value in DEFAULTS[kind].items())
+    options = "".join(
+        f", {name} = {quoting.written(value)}" for name, value in DEFAULTS[kind].items()
+    )
     return f"{READERS[kind]}({quoting.literal(str(path))}{options})"
-
-
-def _written(value: object) -> str:
-    return quoting.literal(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _choose(

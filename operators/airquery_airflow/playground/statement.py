@@ -6,18 +6,18 @@ What is shown is what is run, so that whoever runs it later has its answers from
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from airquery.errors import suggestion
-from airquery.quoting import literal, quoted
+from airquery.quoting import NotWritable, literal, quoted, written
 from airquery_airflow.playground.question import Unclear
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airquery.endpoints.endpoint import Endpoint
     from airquery_airflow.playground.question import Question
@@ -43,23 +43,13 @@ def statement_of(question: Question, endpoint: Endpoint, columns: Sequence[str] 
     return f"SELECT\n  {value}\nFROM (FROM {table.sql} LIMIT {limit})"
 
 
-def sql_of(value: object) -> str:
-    """Write a JSON value as SQL."""
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            return literal(value)
-        case Mapping():
-            pairs = (f"{literal(str(key))}: {sql_of(item)}" for key, item in value.items())
-            return "{" + ", ".join(pairs) + "}"
-        case Sequence():
-            return "[" + ", ".join(map(sql_of, value)) + "]"
-    raise Unclear(f"{value!r:.60} cannot be written as SQL. Give a JSON value.")
+def _written(value: object) -> str:
+    try:
+        return written(value)
+    except NotWritable as problem:
+        raise Unclear(
+            f"{problem.value!r:.60} cannot be written as SQL. Give a JSON value."
+        ) from None
 
 
 def _arguments(question: Question, endpoint: Endpoint, columns: Sequence[str]) -> Iterator[str]:
@@ -70,7 +60,7 @@ def _arguments(question: Question, endpoint: Endpoint, columns: Sequence[str]) -
     if question.system is not None:
         yield f"system => {literal(question.system)}"
     if question.parameters:
-        yield f"modelParameters => {sql_of(question.parameters)}"
+        yield f"modelParameters => {_written(question.parameters)}"
     if question.response_format is not None:
         yield f"responseFormat => {literal(question.response_format)}"
     if question.picture is not None:
@@ -82,7 +72,7 @@ def _arguments(question: Question, endpoint: Endpoint, columns: Sequence[str]) -
 def _request(question: Question, endpoint: Endpoint, columns: Sequence[str]) -> str:
     row = _object(question.prompt) if endpoint.task == "custom" else None
     if question.over is None:
-        return literal(question.prompt) if row is None else sql_of(row)
+        return literal(question.prompt) if row is None else _written(row)
     if row is not None:
         return _with_columns(row, columns)
     last = question.over.column
@@ -115,7 +105,7 @@ def _with_columns(value: object, columns: Sequence[str]) -> str:
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_with_columns(one, columns) for one in value) + "]"
-    return sql_of(value)
+    return _written(value)
 
 
 def _text(template: str, columns: Sequence[str]) -> str:
