@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import airflow.sdk.exceptions
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
@@ -60,6 +61,13 @@ def ask(sql: str = ASK, **given: Any) -> AIQueryOperator:
     )
 
 
+# There a triggerer waits, and the one of `dag.test()` on Airflow 3.2 cannot ask for the answer.
+without_triggerer = pytest.mark.skipif(
+    not hasattr(airflow.sdk.exceptions, "TaskAwaitingInput"),
+    reason="Airflow 3.2 waits for a person in its triggerer",
+)
+
+
 class Store:
     """What Airflow keeps between the tries of a task."""
 
@@ -84,6 +92,7 @@ def answer(choice: str) -> dict[str, Any]:
     return {"chosen_options": [choice], "responded_by_user": {"id": "1", "name": "Ada"}}
 
 
+@without_triggerer
 @pytest.mark.usefixtures("metadata_database")
 def test_in_a_dag_the_task_waits_for_a_person_who_sees_the_plan_and_approves(
     dag: DAG, rows: Rows, server: EndpointServer
@@ -108,6 +117,7 @@ def test_in_a_dag_the_task_waits_for_a_person_who_sees_the_plan_and_approves(
     assert planned.price.low > 0
 
 
+@without_triggerer
 @pytest.mark.usefixtures("metadata_database")
 def test_in_a_dag_a_rejected_task_fails_for_good_and_sends_nothing(
     dag: DAG, server: EndpointServer, home: Any
