@@ -88,7 +88,9 @@ def test_every_part_has_the_memory_that_it_has_in_compose(part: str) -> None:
 
 def test_a_task_is_told_the_same_in_a_cluster_as_in_compose() -> None:
     told = {one["name"]: one["value"] for one in VALUES["env"]}
-    compose = SERVICES["airflow-worker"]["environment"]
+    lines = (ROOT / "include" / "warehouse" / "folder.env").read_text(encoding="utf-8").splitlines()
+    folder = dict(line.split("=") for line in lines if not line.startswith("#"))
+    compose = SERVICES["airflow-worker"]["environment"] | folder
     secret = {one["envName"] for one in VALUES["secret"]}
 
     assert told.keys() | secret == {name for name in compose if name.startswith("AIRQUERY_")}

@@ -53,9 +53,9 @@ def ask(**given: Any) -> AIQueryOperator:
 def test_a_task_that_is_done_has_its_manifest_and_its_run(
     execute: Execute, recorded: Recorded, home: Path
 ) -> None:
-    returned = execute(
-        ask(approve_above={"requests": 3}), ti=task_instance(map_index=3, try_number=2)
-    )
+    task = ask(approve_above={"requests": 3}, partition="{{ ds }}/{{ ti.map_index }}")
+
+    returned = execute(task, ti=task_instance(map_index=3, try_number=2))
 
     [record] = recorded()
     [run] = records_of(airquery.Settings.read(home=home)).runs(dag_id="pipeline", run_id="manual")
