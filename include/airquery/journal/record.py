@@ -30,6 +30,10 @@ class Record(NamedTuple):
 Row: TypeAlias = tuple[bytes, str, str | None, float, float, bytes]
 
 
+# No reply is as long, in bytes.
+_NO_BODY = 2**34
+
+
 class _Zstd(threading.local):
     """What a thread uses again and again: making it costs as much as using it."""
 
@@ -49,7 +53,14 @@ def compress(body: bytes) -> bytes:
 
 def decompress(frame: bytes) -> bytes:
     """Return the body of one zstd frame. Raises `zstandard.ZstdError` if it is damaged."""
-    return _zstd.decompressor.decompress(frame)
+    try:
+        return _zstd.decompressor.decompress(frame)
+    except (MemoryError, OverflowError):
+        # A frame begins with its body's length, which the disk may have changed, too.
+        length = zstandard.get_frame_parameters(frame).content_size
+        if length < _NO_BODY:
+            raise
+        raise zstandard.ZstdError(f"a body would be {length} bytes long") from None
 
 
 def stored(record: Record) -> Row:
