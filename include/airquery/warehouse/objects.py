@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -121,6 +121,7 @@ class _Stores(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types.
     def __init__(self) -> None:
         super().__init__()
         self._tables: dict[str, _Files] = {}
+        self._holding = Lock()
 
     def hold(self, table: DeltaTable, storage_options: Mapping[str, str] | None) -> None:
         """Know the files of a snapshot of a table, beside those of other snapshots."""
@@ -128,9 +129,11 @@ class _Stores(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types.
         # In a log the names of files are those of URLs.
         keys = (unquote(path) for path in added.column("path").to_pylist())
         uri = table.table_uri.rstrip("/")
-        before = self._tables[uri].sizes if uri in self._tables else {}
-        sizes = {**before, **dict(zip(keys, added.column("size_bytes").to_pylist(), strict=True))}
-        self._tables[uri] = _Files(_handler(uri, storage_options, sizes), sizes)
+        sizes = dict(zip(keys, added.column("size_bytes").to_pylist(), strict=True))
+        with self._holding:
+            if uri in self._tables:
+                sizes = {**self._tables[uri].sizes, **sizes}
+            self._tables[uri] = _Files(_handler(uri, storage_options, sizes), sizes)
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """Return the name itself: it comes from a table's log and is never a pattern."""
